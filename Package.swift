@@ -1,0 +1,54 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+// The hot path crosses module borders (Bytes, Subjects, Broker): without whole-program
+// specialisation a border inside the inner loop costs 24 to 35 % (docs/performance.md).
+let shared: [SwiftSetting] = [
+  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))
+]
+
+func room(_ name: String, _ below: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: below, swiftSettings: shared)
+}
+
+func tests(_ name: String, _ subject: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: subject)
+}
+
+let package = Package(
+  name: "natsd",
+  targets: [
+    // C that Swift cannot import, and the system libraries.
+    .target(name: "CSystem"),
+    .systemLibrary(name: "COpenSSL"),
+    .systemLibrary(name: "CZlib"),
+    .systemLibrary(name: "CCrypt"),
+
+    // Rooms, ground floor first; a room imports only rooms above its line.
+    room("Bytes", ["CSystem"]),
+    room("JSON", ["Bytes"]),
+    room("Crypto", ["Bytes", "JSON", "CSystem", "COpenSSL", "CCrypt"]),
+    room("Reactor", ["Bytes", "Crypto", "CSystem", "COpenSSL"]),
+    room("HTTP", ["Bytes", "JSON", "Crypto", "Reactor", "CZlib"]),
+    room("Configuration", ["Bytes", "JSON", "Crypto", "Subjects"]),
+    room("Wire", ["Bytes", "JSON"]),
+    room("Subjects", ["Bytes", "CSystem"]),
+    room("Broker", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Configuration", "Wire", "Subjects", "CSystem"]),
+
+    .executableTarget(
+      name: "natsd",
+      dependencies: ["Bytes", "Broker", "Configuration", "Reactor", "CSystem"],
+      swiftSettings: shared),
+
+    tests("BytesTests", ["Bytes"]),
+    tests("JSONTests", ["JSON"]),
+    tests("CryptoTests", ["Crypto"]),
+    tests("ReactorTests", ["Reactor", "Crypto"]),
+    tests("HTTPTests", ["HTTP", "Reactor"]),
+    tests("ConfigurationTests", ["Configuration"]),
+    tests("WireTests", ["Wire"]),
+    tests("SubjectsTests", ["Subjects"]),
+    tests("BrokerTests", ["Broker"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

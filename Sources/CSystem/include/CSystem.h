@@ -1,0 +1,133 @@
+// What Swift cannot import from the C library: macros, unions, variadic calls, atomics on raw memory.
+// No logic lives here. Everything on a hot path is `static inline` so that it disappears into its caller.
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+// ---- program start (early.c): valid before and without /proc
+int csys_argument_count(void);
+const char *csys_argument(int index);
+/// Writable storage of an argument: secrets on the command line are blanked there.
+char *csys_argument_storage(int index);
+
+// ---- errno
+static inline int csys_errno(void) { return errno; }
+static inline void csys_set_errno(int value) { errno = value; }
+
+// ---- atomics on raw memory. Acquire/release unless the name says otherwise.
+static inline uint64_t csys_load64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline uint64_t csys_load64_relaxed(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline void csys_store64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline void csys_store64_relaxed(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
+static inline void csys_store64_seq_cst(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
+static inline uint64_t csys_add64(uint64_t *p, uint64_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+static inline uint64_t csys_add64_relaxed(uint64_t *p, uint64_t v) { return __atomic_fetch_add(p, v, __ATOMIC_RELAXED); }
+static inline uint64_t csys_sub64(uint64_t *p, uint64_t v) { return __atomic_fetch_sub(p, v, __ATOMIC_ACQ_REL); }
+static inline uint32_t csys_load32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline uint32_t csys_load32_relaxed(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline void csys_store32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline void csys_store32_seq_cst(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
+static inline uint32_t csys_exchange32(uint32_t *p, uint32_t v) { return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST); }
+static inline uint32_t csys_add32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+static inline int csys_compare_exchange32(uint32_t *p, uint32_t expected, uint32_t desired) {
+  return __atomic_compare_exchange_n(p, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+static inline void csys_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+static inline void csys_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ __volatile__("yield");
+#endif
+}
+
+// ---- a 4-byte lock: spins briefly, then sleeps in the kernel (0 free, 1 held, 2 held with sleepers)
+void csys_lock_slow(uint32_t *lock);
+void csys_unlock_slow(uint32_t *lock);
+static inline void csys_lock(uint32_t *lock) {
+  uint32_t expected = 0;
+  if (!__atomic_compare_exchange_n(lock, &expected, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) csys_lock_slow(lock);
+}
+static inline int csys_try_lock(uint32_t *lock) {
+  uint32_t expected = 0;
+  return __atomic_compare_exchange_n(lock, &expected, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+static inline void csys_unlock(uint32_t *lock) {
+  if (__atomic_exchange_n(lock, 0, __ATOMIC_RELEASE) == 2) csys_unlock_slow(lock);
+}
+
+// ---- epoll
+static inline void csys_epoll_set(struct epoll_event *e, uint32_t events, uint64_t data) {
+  e->events = events;
+  e->data.u64 = data;
+}
+static inline uint64_t csys_epoll_data(const struct epoll_event *e) { return e->data.u64; }
+
+// ---- time
+static inline int64_t csys_clock(int which) {
+  struct timespec t;
+  clock_gettime(which, &t);
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+static inline int64_t csys_monotonic_ns(void) { return csys_clock(CLOCK_MONOTONIC); }
+static inline int64_t csys_realtime_ns(void) { return csys_clock(CLOCK_REALTIME); }
+
+// ---- calls that are variadic or macros in C
+static inline int csys_fcntl_int(int fd, int command, int value) { return fcntl(fd, command, value); }
+static inline int csys_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
+static inline int csys_ioctl_int(int fd, unsigned long request, int *value) { return ioctl(fd, request, value); }
+static inline int csys_accept(int fd, struct sockaddr *address, socklen_t *length) {
+  return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+static inline int csys_stream_socket(int family) { return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+static inline int csys_datagram_socket(int family) { return socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+static inline int csys_wifexited(int status) { return WIFEXITED(status); }
+static inline int csys_wexitstatus(int status) { return WEXITSTATUS(status); }
+static inline int csys_set_nofile(uint64_t soft, uint64_t hard) {
+  struct rlimit r = {soft, hard};
+  return setrlimit(RLIMIT_NOFILE, &r);
+}
+static inline uint64_t csys_nofile_soft(void) {
+  struct rlimit r;
+  return getrlimit(RLIMIT_NOFILE, &r) == 0 ? r.rlim_cur : 1024;
+}
+static inline uint64_t csys_nofile_hard(void) {
+  struct rlimit r;
+  return getrlimit(RLIMIT_NOFILE, &r) == 0 ? r.rlim_max : 1024;
+}
+/// CPUs this process may run on, by its affinity mask; at least 1.
+int csys_usable_cpus(void);
+/// CPU time of the whole process, user and system together, in nanoseconds.
+static inline int64_t csys_process_cpu_ns(void) { return csys_clock(CLOCK_PROCESS_CPUTIME_ID); }

@@ -20,7 +20,7 @@ extension Connection {
     closeReason = reason
     server.logger.debug("\(self.label) - Client connection closed: \(reason.rawValue)")
     cancelTimers()
-    removeAllSubscriptions()
+    leaveAccount()
     server.unregister(self)
     guard reason.allowsFlush else {
       finishClose()
@@ -53,7 +53,6 @@ extension Connection {
     }
     worker.freeBacklog(state)
     csys_unlock(state.lockPointer)
-    tls?.shutdown()
     shutdown(state.pointee.descriptor, Int32(SHUT_RDWR))
     worker.loop.remove(self, descriptor: state.pointee.descriptor)
     worker.connections[identifier] = nil

@@ -23,7 +23,8 @@ extension Connection {
     return true
   }
 
-  private func subscribe(_ subject: UnsafeRawBufferPointer, queue: UnsafeRawBufferPointer?, sid: UnsafeRawBufferPointer) {
+  private func subscribe(_ subject: UnsafeRawBufferPointer, queue: UnsafeRawBufferPointer?, sid: UnsafeRawBufferPointer)
+  {
     var flags: SubscriptionFlags = []
     if let permissions {
       guard permissions.maySubscribe(subject, queue: queue) else {
@@ -49,12 +50,14 @@ extension Connection {
     }
     let records = server.records
     if subscriptions.find(sid, in: records) == nil {
-      guard Subject.isWellFormed(subject) else {
+      guard
+        let subscription = account.index.insert(
+          subject: subject, queue: queue ?? UnsafeRawBufferPointer(start: nil, count: 0), sid: sid,
+          owner: UnsafeMutableRawPointer(state), flags: flags.rawValue)
+      else {
         sendError("Invalid Subject")
         return
       }
-      let subscription = account.index.insert(
-        subject: subject, queue: queue, owner: UnsafeMutableRawPointer(state), sid: sid, flags: flags.rawValue)
       subscriptions.insert(subscription, in: records)
       account.didSubscribe(subscription, connection: self)
     }
@@ -94,7 +97,7 @@ extension Connection {
     subscription.pointee.maximum = maximum
     subscription.pointee.flags |= SubscriptionFlags.limited.rawValue
     // Cached matches must learn of the limit before they deliver again.
-    account.index.invalidate()
+    account.index.touch(subscription)
   }
 
   /// Ends one subscription of this connection.

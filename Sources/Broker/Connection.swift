@@ -62,8 +62,11 @@ final class Connection: EventSource, @unchecked Sendable {
   private var partialCount = 0
   private var partialCapacity = 0
 
-  var tls: TLSConnection?
   private var isPaused = false
+  /// Counted among its account's connections.
+  var isAdmitted = false
+  /// Counted among the server's connections.
+  var isCounted = false
 
   init(server: Server, worker: Worker, descriptor: Int32, address: SocketAddress, identifier: UInt64, nonce: String) {
     self.server = server
@@ -98,10 +101,6 @@ final class Connection: EventSource, @unchecked Sendable {
   // MARK: events
 
   override func ready(_ events: Readiness) {
-    if phase == .handshaking {
-      continueHandshake()
-      return
-    }
     if events.contains(.write) { worker.drain(state) }
     if !events.isDisjoint(with: [.read, .failed]) {
       switch phase {
@@ -198,7 +197,6 @@ final class Connection: EventSource, @unchecked Sendable {
 
   /// Bytes read; 0 when none are there now; negative at the end (`endOfStream`) or on an error.
   private func readIn(_ buffer: UnsafeMutableRawPointer, _ capacity: Int) -> Int {
-    if let tls { return tls.read(buffer, capacity, for: self) }
     while true {
       let count = read(state.pointee.descriptor, buffer, capacity)
       if count > 0 { return count }
@@ -235,13 +233,8 @@ final class Connection: EventSource, @unchecked Sendable {
     guard phase == .suspended else { return }
     phase = .open
     updateInterest()
-    guard let partial, partialCount > 0 else { return }
-    let count = partialCount
-    // Executed from the loop's buffer: `partial` may be replaced meanwhile.
-    let (buffer, _, _) = inputBuffer()
-    _ = partial
-    partialCount = 0
-    _ = execute(buffer, count)
+    let (buffer, count, _) = inputBuffer()
+    if count > 0 { _ = execute(buffer, count) }
   }
 
   // MARK: pausing as a publisher
@@ -273,7 +266,6 @@ final class Connection: EventSource, @unchecked Sendable {
 
   /// Bytes taken, 0 when none can be now, negative when the connection is broken. Owner loop.
   func writeOut(_ bytes: UnsafeRawPointer, _ count: Int) -> Int {
-    if let tls { return tls.write(bytes, count, for: self) }
     while true {
       let written = write(state.pointee.descriptor, bytes, count)
       if written >= 0 { return written }

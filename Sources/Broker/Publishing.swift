@@ -26,7 +26,7 @@ extension Worker {
         object.publishViolation(message.subjectBytes)
         return
       }
-      entry = match(scope, message.subject, message.subjectLength, ignoringPermission: true)
+      entry = match(scope, message.subject, message.subjectLength, .unrestricted)
     }
     finish(entry, message, from: connection)
   }
@@ -46,13 +46,13 @@ extension Worker {
       mapped.subjectLength = bytes.count - Chunk.slack
       let object = connection.pointee.object
       if connection.pointee.flags.contains(.tracing) { object.traceMapping(message.subjectBytes, mapped.subjectBytes) }
-      var entry = match(scope, mapped.subject, mapped.subjectLength, afterMapping: true)
+      var entry = match(scope, mapped.subject, mapped.subjectLength, .mapped)
       if entry.pointee.flags.contains(.denied) {
         guard object.mayReply(to: mapped.subjectBytes, at: loop.now) else {
           object.publishViolation(mapped.subjectBytes)
           return
         }
-        entry = match(scope, mapped.subject, mapped.subjectLength, afterMapping: true, ignoringPermission: true)
+        entry = match(scope, mapped.subject, mapped.subjectLength, .mappedUnrestricted)
       }
       finish(entry, mapped, from: connection)
     }
@@ -93,7 +93,7 @@ extension Worker {
   ) {
     let replyBytes = UnsafeRawBufferPointer(start: reply, count: replyLength)
     let index = connection.pointee.scope.pointee.object.account.index
-    index.match(replyBytes, into: matchResult)
+    index.match(replyBytes, into: &matchResult)
     for position in 0..<matchResult.plainCount {
       let subscription = matchResult.plain[position]
       guard subscription.pointee.owner == UnsafeMutableRawPointer(connection) else { continue }
@@ -102,7 +102,7 @@ extension Worker {
       line += Array("HMSG ".utf8)
       line += replyBytes
       line.append(0x20)
-      line += UnsafeRawBufferPointer(start: subscription.sidBytes, count: Int(subscription.pointee.sidLength))
+      line += subscription.sid
       let headerLength = 32 + subject.count
       line += Array(" \(headerLength) \(headerLength)\r\nNATS/1.0 503\r\nNats-Subject: ".utf8)
       line += subject

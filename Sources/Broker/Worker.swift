@@ -17,7 +17,7 @@ final class Worker: @unchecked Sendable {
   unowned let server: Server
   let readBuffer: UnsafeMutableRawPointer
   let cache = MatchCache()
-  let matchResult = MatchResult()
+  var matchResult = MatchResult()
   var cacheMisses: UInt64 = 0
   /// How many handlers inside the server are on the stack.
   var depth = 0

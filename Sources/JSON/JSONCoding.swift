@@ -49,7 +49,7 @@ public enum JSONCoding {
   ) throws(JSONError) -> Value {
     let session = DecodingSession(root: GoTypeName.bare(type), refusesUnknownFields: options.refusesUnknownFields)
     do {
-      let result = try ValueDecoder(value: value, path: [], session: session).decode(type)
+      let result = try ValueDecoder(value: value, session: session).decode(type)
       if let name = session.firstUnknownField { throw JSONError(.unknownField(name)) }
       return result
     } catch let error as JSONError {

@@ -55,8 +55,7 @@ struct KeyedDecoder<Key: CodingKey>: KeyedDecodingContainerProtocol {
 
   /// The member's value; `null` for one that is missing.
   private func member(_ key: Key) -> ValueDecoder {
-    ValueDecoder(
-      value: value(of: key) ?? .null, path: decoder.path + [.member(key.stringValue)], session: decoder.session)
+    ValueDecoder(value: value(of: key) ?? .null, in: decoder, at: .member(key.stringValue))
   }
 }
 
@@ -117,8 +116,7 @@ struct UnkeyedDecoder: UnkeyedDecodingContainer {
         JSONValue.self, DecodingError.Context(codingPath: codingPath, debugDescription: "array has no more elements"))
     }
     defer { currentIndex += 1 }
-    return ValueDecoder(
-      value: elements[currentIndex], path: decoder.path + [.element(currentIndex)], session: decoder.session)
+    return ValueDecoder(value: elements[currentIndex], in: decoder, at: .element(currentIndex))
   }
 }
 

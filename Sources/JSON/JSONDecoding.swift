@@ -61,14 +61,38 @@ final class DecodedObject {
 /// One value of the tree and where it stands.
 final class ValueDecoder: Decoder {
   let value: JSONValue
-  let path: [JSONError.PathElement]
   let session: DecodingSession
+  /// Where the value stands: the path is put together only for an error.
+  private let parent: ValueDecoder?
+  private let element: JSONError.PathElement?
   private var decodedObject: DecodedObject?
+  /// The type that is being decoded from this value, for the error when the value is of another shape.
+  private var wantedType: Any.Type?
 
-  init(value: JSONValue, path: [JSONError.PathElement], session: DecodingSession) {
+  /// The decoder of the whole document.
+  init(value: JSONValue, session: DecodingSession) {
     self.value = value
-    self.path = path
     self.session = session
+    parent = nil
+    element = nil
+  }
+
+  /// The decoder of a member or an element of another value.
+  init(value: JSONValue, in parent: ValueDecoder, at element: JSONError.PathElement) {
+    self.value = value
+    self.parent = parent
+    self.element = element
+    session = parent.session
+  }
+
+  private var path: [JSONError.PathElement] {
+    var result: [JSONError.PathElement] = []
+    var decoder: ValueDecoder? = self
+    while let current = decoder {
+      if let element = current.element { result.append(element) }
+      decoder = current.parent
+    }
+    return result.reversed()
   }
 
   var codingPath: [any CodingKey] { path.map { PathKey($0) } }
@@ -97,12 +121,9 @@ final class ValueDecoder: Decoder {
     if type == Timestamp.self { return try timestamp() as! Value }
     if type == [UInt8].self { return try base64() as! Value }
     if type == JSONValue.self { return value as! Value }
-    typeName = GoTypeName.of(type)
+    wantedType = type
     return try Value(from: self)
   }
-
-  /// The type that is being decoded from this value, for the error when the value is of another shape.
-  private var typeName: String?
 
   func object(wanting shape: String) throws -> DecodedObject {
     if let decodedObject { return decodedObject }
@@ -110,7 +131,7 @@ final class ValueDecoder: Decoder {
     switch value {
     case .object(let object): decoded = DecodedObject(object)
     case .null: decoded = DecodedObject(JSONObject())
-    default: throw mismatch(wanting: typeName ?? shape)
+    default: throw mismatch(wanting: wantedType.map { GoTypeName.of($0) } ?? shape)
     }
     decodedObject = decoded
     session.watch(decoded)
@@ -121,7 +142,7 @@ final class ValueDecoder: Decoder {
     switch value {
     case .array(let elements): return elements
     case .null: return []
-    default: throw mismatch(wanting: typeName ?? shape)
+    default: throw mismatch(wanting: wantedType.map { GoTypeName.of($0) } ?? shape)
     }
   }
 

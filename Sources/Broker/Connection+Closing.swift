@@ -53,6 +53,7 @@ extension Connection {
     }
     worker.freeBacklog(state)
     csys_unlock(state.lockPointer)
+    tls?.shutdown()
     shutdown(state.pointee.descriptor, Int32(SHUT_RDWR))
     worker.loop.remove(self, descriptor: state.pointee.descriptor)
     worker.connections[identifier] = nil
@@ -64,6 +65,7 @@ extension Connection {
   func cancelTimers() {
     if let pingTimer { worker.loop.cancel(pingTimer) }
     if let authenticationTimer { worker.loop.cancel(authenticationTimer) }
+    clearHandshakeTimer()
     pingTimer = nil
     authenticationTimer = nil
   }

@@ -27,6 +27,7 @@ public final class Server: @unchecked Sendable {
   private var nextIdentifier: UInt64 = 5
   private var listener: Listener?
   private var isStopping = false
+  private var handshakeLimiter: TLSRateLimiter?
   var isLameDuck = false
 
   /// Compiles the options. Throws what is wrong with them.
@@ -40,6 +41,7 @@ public final class Server: @unchecked Sendable {
     lock.initialize(to: 0)
     currentSettings = try ServerSettings(options, records: records)
     currentInfo = Self.makeInfo(currentSettings, identity, curve)
+    if let limit = options.tls?.connectionRateLimit, limit > 0 { handshakeLimiter = TLSRateLimiter(limit: limit) }
     workers = loops.loops.map { Worker(index: $0.index, loop: $0, server: self) }
   }
 
@@ -157,6 +159,13 @@ public final class Server: @unchecked Sendable {
       server: self, worker: worker, descriptor: descriptor, address: peer, identifier: identifier, nonce: nonce)
     connection.isCounted = !isFull
     worker.loop.submit { connection.begin(isRefused: isFull) }
+  }
+
+  /// Whether one more TLS handshake may start this second (FEATURES 1.045).
+  func admitsHandshake(at now: Int64) -> Bool {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    return handshakeLimiter?.allows(atNanoseconds: now) ?? true
   }
 
   /// A connection is over.

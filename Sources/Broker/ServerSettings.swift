@@ -1,5 +1,6 @@
 import Configuration
 import Crypto
+import Reactor
 import Subjects
 
 /// Everything that the configuration decides, compiled for use. Replaced as a whole by a reload.
@@ -15,6 +16,8 @@ final class ServerSettings: Sendable {
   let noAuthUser: UserRecord?
   let requiresAuthentication: Bool
   let requiresNonce: Bool
+  /// TLS of the client listener.
+  let tlsContext: TLSContext?
 
   init(_ options: ServerOptions, records: SubscriptionRecords) throws {
     self.options = options
@@ -71,5 +74,23 @@ final class ServerSettings: Sendable {
     }
     requiresAuthentication = hasUsers || hasSingle
     requiresNonce = !nkeyUsers.isEmpty
+    tlsContext = try options.tls.map { try TLSContext(.server, $0.parameters) }
+  }
+}
+
+extension TLSOptions {
+  /// The same settings as the TLS streams take them.
+  var parameters: TLSParameters {
+    var parameters = TLSParameters()
+    parameters.certificateFile = certificateFile
+    parameters.keyFile = keyFile
+    parameters.certificates = certificates.map { .init(certificateFile: $0.certificateFile, keyFile: $0.keyFile) }
+    parameters.authorityFile = caFile
+    parameters.verifiesClients = verify || verifyAndMap
+    parameters.skipsServerVerification = insecure
+    parameters.minimumVersion = minimumVersion == .tls13 ? .tls13 : .tls12
+    parameters.cipherSuites = cipherSuites
+    parameters.curvePreferences = curvePreferences
+    return parameters
   }
 }

@@ -50,6 +50,7 @@ final class Worker: @unchecked Sendable {
   /// Connections this loop owns.
   var connections: [UInt64: Connection] = [:]
   var counters: UnsafeMutablePointer<WorkerCounters>
+  let tlsScratch = TLSScratch()
   private var random: UInt64
 
   init(index: Int, loop: EventLoop, server: Server) {

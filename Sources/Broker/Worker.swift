@@ -47,6 +47,9 @@ final class Worker: @unchecked Sendable {
   /// Connections of this loop that wait for their socket (atomically counted).
   let armedCount: UnsafeMutablePointer<UInt32>
 
+  /// How many connections this loop has been given (atomically counted).
+  let clientCounter: UnsafeMutablePointer<UInt32>
+  var clientCount: Int { Int(csys_load32(clientCounter)) }
   /// Connections this loop owns.
   var connections: [UInt64: Connection] = [:]
   var counters: UnsafeMutablePointer<WorkerCounters>
@@ -63,6 +66,8 @@ final class Worker: @unchecked Sendable {
     drainLock.initialize(to: 0)
     armedCount = .allocate(capacity: 1)
     armedCount.initialize(to: 0)
+    clientCounter = .allocate(capacity: 1)
+    clientCounter.initialize(to: 0)
     counters = .allocate(capacity: 1)
     counters.initialize(to: WorkerCounters())
     random = UInt64.random(in: 1...UInt64.max)

@@ -107,9 +107,9 @@ final class TLSPair {
 
   init(
     server: TLSContext, client: TLSContext, name: String = "localhost", replaying prefix: [UInt8] = [],
-    socketBuffer: Int32? = nil
+    socketBuffer: Int32? = nil, type: __socket_type = SOCK_STREAM
   ) {
-    let descriptors = Self.sockets(buffer: socketBuffer)
+    let descriptors = Self.sockets(type, buffer: socketBuffer)
     self.descriptors = descriptors
     self.server = prefix.withUnsafeBytes {
       TLSStream(serving: descriptors[0], context: server, scratch: TLSScratch(), replaying: $0)
@@ -124,9 +124,9 @@ final class TLSPair {
     descriptors = []
   }
 
-  static func sockets(buffer: Int32? = nil) -> [Int32] {
+  static func sockets(_ type: __socket_type = SOCK_STREAM, buffer: Int32? = nil) -> [Int32] {
     var descriptors: [Int32] = [0, 0]
-    let made = socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &descriptors)
+    let made = socketpair(AF_UNIX, Int32(type.rawValue | SOCK_NONBLOCK.rawValue), 0, &descriptors)
     precondition(made == 0)
     if var buffer {
       for descriptor in descriptors {
@@ -157,6 +157,12 @@ extension TLSStream {
     var buffer = [UInt8](repeating: 0, count: room)
     guard case .bytes(let count) = buffer.withUnsafeMutableBytes({ read(into: $0) }) else { return nil }
     return Array(buffer[..<count])
+  }
+
+  /// The outcome of one read with little room.
+  func readOnce() -> Reading {
+    var buffer = [UInt8](repeating: 0, count: 100)
+    return buffer.withUnsafeMutableBytes { read(into: $0) }
   }
 
   func write(_ bytes: [UInt8]) -> Writing { bytes.withUnsafeBytes { write($0) } }

@@ -69,8 +69,9 @@ enum TLSFixtures {
     sign example /CN=example "subjectAltName=DNS:*.example.com,DNS:example.com"
     sign other /CN=other "subjectAltName=DNS:other.test,DNS:deep.*.test"
     sign cnonly /CN=localhost "basicConstraints=CA:FALSE"
+    names=email:derek@nats.io,email:d2@nats.io,DNS:client.nats.io,URI:SPIFFE://localhost/u
     sign client "/C=US/O=Acme/OU=a/OU=b/CN=client one/DC=com/DC=acme/emailAddress=c@acme.com" \
-      "subjectAltName=email:derek@nats.io,email:d2@nats.io,DNS:client.nats.io,URI:SPIFFE://localhost/u\nextendedKeyUsage=clientAuth"
+      "subjectAltName=$names\nextendedKeyUsage=clientAuth"
     sign stranger /CN=stranger "extendedKeyUsage=clientAuth" otherca
     sign wronguse /CN=wronguse "extendedKeyUsage=serverAuth"
     sign anyuse /CN=anyuse "extendedKeyUsage=2.5.29.37.0"
@@ -91,7 +92,8 @@ enum TLSFixtures {
     openssl pkcs8 -topk8 -in server.key -passout pass:x -out encrypted.key
     key expired
     openssl req -new -key expired.key -subj /CN=expired -out expired.csr
-    printf "[ca]\ndefault_ca=d\n[d]\ndatabase=index\nnew_certs_dir=.\nserial=serial\ndefault_md=sha256\npolicy=p\n" > ca.cnf
+    printf "[ca]\ndefault_ca=d\n[d]\ndatabase=index\nnew_certs_dir=.\nserial=serial\n" > ca.cnf
+    printf "default_md=sha256\npolicy=p\n" >> ca.cnf
     printf "[p]\ncommonName=supplied\n" >> ca.cnf
     : > index; echo 77 > serial
     openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in expired.csr -out expired.pem \

@@ -403,7 +403,7 @@ struct TLSHandshakeTests {
       #expect(first.server.write([1]) == .bytes(1))
       #expect(first.client.readAll() == [1])
       // Freed without a goodbye, a connection spoils its session.
-      first.client.shutdown()
+      defer { withExtendedLifetime(first) {} }
       let session = SSL_get1_session(first.client.connection)
       defer { SSL_SESSION_free(session) }
       let second = TLSPair(server: server, client: client)

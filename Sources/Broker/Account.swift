@@ -1,0 +1,105 @@
+import CSystem
+import Configuration
+import Subjects
+
+/// What the configuration says of an account; replaced as a whole by a reload.
+final class AccountRules: Sendable {
+  let limits: AccountLimits
+  let mappings: AccountMappings
+
+  /// Throws what is wrong with a mapping.
+  init(_ options: AccountOptions, clusterName: String) throws {
+    limits = options.limits
+    mappings = try AccountMappings(options.mappings, clusterName: clusterName)
+  }
+}
+
+/// An isolated subject space with its limits (FEATURES 4.023 to 4.026). It outlives reloads that keep its name.
+///
+/// Invariant: `index` locks itself; counts are changed atomically; `rules` is replaced and read under `lock`.
+final class Account: @unchecked Sendable {
+  let name: String
+  let isSystem: Bool
+  let index: SubscriptionIndex
+  /// Scope of connections without publish permissions.
+  private(set) var openScope: PublishScope!
+  private let counts: UnsafeMutablePointer<AccountCounts>
+  private var currentRules: AccountRules
+
+  init(name: String, isSystem: Bool, records: SubscriptionRecords, rules: AccountRules) {
+    self.name = name
+    self.isSystem = isSystem
+    index = SubscriptionIndex(records: records)
+    counts = .allocate(capacity: 1)
+    counts.initialize(to: AccountCounts())
+    currentRules = rules
+    openScope = PublishScope(account: self, permission: nil)
+  }
+
+  deinit { counts.deallocate() }
+
+  // MARK: rules
+
+  var rules: AccountRules {
+    csys_lock(counts.pointer(to: \.lock)!)
+    defer { csys_unlock(counts.pointer(to: \.lock)!) }
+    return currentRules
+  }
+
+  var limits: AccountLimits { rules.limits }
+
+  /// Takes new rules; matches that mappings decided are forgotten.
+  func install(_ rules: AccountRules) {
+    csys_lock(counts.pointer(to: \.lock)!)
+    currentRules = rules
+    csys_unlock(counts.pointer(to: \.lock)!)
+    index.invalidate()
+  }
+
+  func hasMapping(for subject: UnsafeRawBufferPointer) -> Bool { rules.mappings.hasMapping(for: subject) }
+
+  /// The subject that a mapping makes of `subject`; nil when its weights send this message nowhere.
+  func mappedSubject(for subject: UnsafeRawBufferPointer, random: UInt64) -> [UInt8]? {
+    rules.mappings.map(subject, random: random)
+  }
+
+  // MARK: connections
+
+  var connectionCount: Int { Int(csys_load64(UnsafePointer(counts.pointer(to: \.connections)!))) }
+
+  /// Counts a connection in; false when the account is full (FEATURES 1.029).
+  func admit() -> Bool {
+    let before = csys_add64(counts.pointer(to: \.connections)!, 1)
+    if limits.maxConnections >= 0, Int(before) >= limits.maxConnections {
+      leave()
+      return false
+    }
+    return true
+  }
+
+  func leave() { csys_sub64(counts.pointer(to: \.connections)!, 1) }
+
+  // MARK: subscriptions
+
+  var subscriptionCount: Int { index.count }
+
+  /// A subscription of a connection has come.
+  func didSubscribe(_ subscription: SubscriptionPointer, connection: Connection) {}
+
+  /// A subscription of a connection is about to go.
+  func willUnsubscribe(_ subscription: SubscriptionPointer, connection: Connection) {}
+}
+
+struct AccountCounts {
+  var lock: UInt32 = 0
+  var connections: UInt64 = 0
+}
+
+/// The mappings of an account in the order of their declaration.
+struct AccountMappings: Sendable {
+
+  init(_ options: [MappingOptions], clusterName: String) throws {}
+
+  func hasMapping(for subject: UnsafeRawBufferPointer) -> Bool { false }
+  func map(_ subject: UnsafeRawBufferPointer, random: UInt64) -> [UInt8]? { nil }
+}

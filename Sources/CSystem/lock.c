@@ -15,10 +15,3 @@ void csys_lock_slow(uint32_t *lock) {
 }
 
 void csys_unlock_slow(uint32_t *lock) { syscall(SYS_futex, lock, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0); }
-
-int csys_usable_cpus(void) {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  int n = CPU_COUNT(&set);
-  return n < 1 ? 1 : n;
-}

@@ -1,9 +1,7 @@
 // What Swift cannot import from the C library: macros, unions, variadic calls, atomics on raw memory.
-// No logic lives here. Everything on a hot path is `static inline` so that it disappears into its caller.
+// No logic lives here. No feature macros either: they would change the C library's types under Swift's own import of it.
+// Everything on a hot path is `static inline` so that it disappears into its caller.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +10,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -108,9 +105,8 @@ static inline int64_t csys_realtime_ns(void) { return csys_clock(CLOCK_REALTIME)
 static inline int csys_fcntl_int(int fd, int command, int value) { return fcntl(fd, command, value); }
 static inline int csys_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
 static inline int csys_ioctl_int(int fd, unsigned long request, int *value) { return ioctl(fd, request, value); }
-static inline int csys_accept(int fd, struct sockaddr *address, socklen_t *length) {
-  return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-}
+/// accept4: the new descriptor is non-blocking and closed on exec.
+int csys_accept(int fd, struct sockaddr *address, socklen_t *length);
 static inline int csys_stream_socket(int family) { return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 static inline int csys_datagram_socket(int family) { return socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 static inline int csys_wifexited(int status) { return WIFEXITED(status); }
@@ -131,3 +127,8 @@ static inline uint64_t csys_nofile_hard(void) {
 int csys_usable_cpus(void);
 /// CPU time of the whole process, user and system together, in nanoseconds.
 static inline int64_t csys_process_cpu_ns(void) { return csys_clock(CLOCK_PROCESS_CPUTIME_ID); }
+
+// ---- random seeds of this process, for hash tables whose keys come from the network (seed.c)
+extern uint64_t csys_hash_seeds[2];
+static inline uint64_t csys_hash_seed(void) { return csys_hash_seeds[0]; }
+static inline uint64_t csys_hash_seed2(void) { return csys_hash_seeds[1]; }

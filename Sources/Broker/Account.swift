@@ -15,7 +15,8 @@ final class AccountRules: Sendable {
       mappings.set(
         try AccountMapping(
           source: mapping.source,
-          destinations: mapping.destinations.map { .init(subject: $0.subject, weight: $0.weight, cluster: $0.cluster) }))
+          destinations: mapping.destinations.map { .init(subject: $0.subject, weight: $0.weight, cluster: $0.cluster) })
+      )
     }
     mappings.select(cluster: clusterName)
     self.mappings = mappings

@@ -55,6 +55,7 @@ final class Worker: @unchecked Sendable {
   /// Connections this loop owns.
   var connections: [UInt64: Connection] = [:]
   var counters: UnsafeMutablePointer<WorkerCounters>
+  var sweepTimer: TimerToken?
   let tlsScratch = TLSScratch()
   private var random: UInt64
 
@@ -177,6 +178,7 @@ final class Worker: @unchecked Sendable {
     resumePublishers()
     flushStages()
     foldDeliveries()
+    watchWriteDeadlines()
     wakeOthers()
   }
 

@@ -89,9 +89,11 @@ private final class Latch: @unchecked Sendable {
     group.join()
   }
 
-  @Test("addresses print and parse as users write them", arguments: [
-    ("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80"), ("[2001:db8::5]", "[2001:db8::5]:80"),
-  ])
+  @Test(
+    "addresses print and parse as users write them",
+    arguments: [
+      ("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80"), ("[2001:db8::5]", "[2001:db8::5]:80"),
+    ])
   func addresses(_ row: (String, String)) throws {
     #expect(SocketAddress(numeric: row.0, port: 80)?.description == row.1)
     #expect(SocketAddress(numeric: "host.example", port: 80) == nil)

@@ -34,12 +34,16 @@ private func line(_ text: String) -> (ClientVerb, String, Int)? {
 
   @Test(
     "bytes that no verb starts with are told at once (FEATURES 1.040)",
-    arguments: ["F", "FOO\r\n", "PX", "PUBX", "SUBX foo 1\r\n", " PING\r\n", "\r\n", "MSG a 1 1\r\n", "PU\r\n", "-ERRx"])
+    arguments: [
+      "F", "FOO\r\n", "PX", "PUBX", "SUBX foo 1\r\n", " PING\r\n", "\r\n", "MSG a 1 1\r\n", "PU\r\n", "-ERRx",
+    ])
   func unknown(_ text: String) { #expect(scan(text) == .unknown) }
 
   @Test(
     "every prefix of a line is incomplete, and no more is needed than its line end",
-    arguments: ["PUB foo bar 5\r\n", "hpub a b 1 2\n", "SUB foo q 1\r\n", "UNSUB 1\r\n", "PING\r\n", "CONNECT {\"a\":1}\r\n"])
+    arguments: [
+      "PUB foo bar 5\r\n", "hpub a b 1 2\n", "SUB foo q 1\r\n", "UNSUB 1\r\n", "PING\r\n", "CONNECT {\"a\":1}\r\n",
+    ])
   func prefixes(_ text: String) {
     for count in 1..<text.utf8.count {
       let prefix = String(decoding: Array(text.utf8).prefix(count), as: UTF8.self)
@@ -51,10 +55,13 @@ private func line(_ text: String) -> (ClientVerb, String, Int)? {
     #expect(line(text) != nil)
   }
 
-  @Test("sizes have one to nine digits (FEATURES 1.018)", arguments: [
-    ("0", 0), ("5", 5), ("0005", 5), ("999999999", 999_999_999), ("", nil), ("1234567890", nil), ("-1", nil), ("5x", nil),
-    ("+5", nil), ("00000000000", nil),
-  ] as [(String, Int?)])
+  @Test(
+    "sizes have one to nine digits (FEATURES 1.018)",
+    arguments: [
+      ("0", 0), ("5", 5), ("0005", 5), ("999999999", 999_999_999), ("", nil), ("1234567890", nil), ("-1", nil),
+      ("5x", nil),
+      ("+5", nil), ("00000000000", nil),
+    ] as [(String, Int?)])
   func sizes(_ row: (String, Int?)) {
     let bytes = Array(row.0.utf8) + [0]
     let size = bytes.withUnsafeBytes {

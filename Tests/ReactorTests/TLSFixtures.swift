@@ -119,11 +119,12 @@ final class TLSPair {
     self.client = TLSStream(connecting: descriptors[1], to: name, context: client, scratch: TLSScratch())
   }
 
-  deinit { closeBoth() }
-
-  func closeBoth() {
+  deinit {
     for descriptor in descriptors { close(descriptor) }
-    descriptors = []
+  }
+
+  func closeClient() {
+    close(descriptors.removeLast())
   }
 
   static func sockets(_ type: __socket_type = SOCK_STREAM, buffer: Int32? = nil) -> [Int32] {

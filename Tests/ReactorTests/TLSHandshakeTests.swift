@@ -407,6 +407,7 @@ struct TLSHandshakeTests {
       let session = SSL_get1_session(first.client.connection)
       defer { SSL_SESSION_free(session) }
       let second = TLSPair(server: server, client: client)
+      _ = SSL_ctrl(second.client.connection, SSL_CTRL_SET_MAX_PROTO_VERSION, Int(version), nil)
       SSL_set_session(second.client.connection, session)
       #expect(second.handshake() == (.done, .done))
       #expect(second.server.isResumed == !verify)

@@ -134,7 +134,7 @@ struct TLSStreamTests {
   @Test("a peer that is gone")
   func gone() throws {
     let pair = try Self.pair()
-    close(pair.descriptors[1])
+    pair.closeClient()
     #expect(pair.server.write([1]) == .bytes(1))
     #expect(pair.server.write([1]) == .failed)
     #expect(pair.server.failure?.text == "write: broken pipe")

@@ -44,7 +44,9 @@ extension Worker {
       case .connect:
         let arguments = UnsafeRawBufferPointer(start: base + start, count: end - start)
         return object.handleConnect(arguments) ? .used(next) : .closed
-      case .info: return object.handleInfo(UnsafeRawBufferPointer(start: base + start, count: end - start)) ? .used(next) : .closed
+      case .info:
+        return object.handleInfo(UnsafeRawBufferPointer(start: base + start, count: end - start))
+          ? .used(next) : .closed
       case .ok: break
       case .error:
         object.handleError(UnsafeRawBufferPointer(start: base + start, count: end - start))
@@ -102,8 +104,9 @@ extension Worker {
     }
     // Bytes after the payload are checked as soon as they are here.
     let available = count - payload
-    if available > size, base.load(fromByteOffset: payload + size, as: UInt8.self) != 0x0D
-      || available > size + 1 && base.load(fromByteOffset: payload + size + 1, as: UInt8.self) != 0x0A
+    if available > size,
+      base.load(fromByteOffset: payload + size, as: UInt8.self) != 0x0D
+        || available > size + 1 && base.load(fromByteOffset: payload + size + 1, as: UInt8.self) != 0x0A
     {
       object.protocolError("Unknown Protocol Operation", at: base + payload, available)
       return .closed

@@ -66,7 +66,7 @@ extension Worker {
     if sidLength <= 8 {
       out.storeBytes(of: row.pointee.sid, toByteOffset: offset, as: UInt64.self)
     } else {
-      memcpy(out + offset, row.pointee.subscription.sidBytes, sidLength)
+      memcpy(out + offset, row.pointee.subscription.longSid, sidLength)
     }
     offset &+= sidLength
     out.storeBytes(of: 0x20, toByteOffset: offset, as: UInt8.self)
@@ -128,7 +128,8 @@ extension Worker {
   }
 
   /// One row. False when the receiver does not get the message.
-  private func deliver(_ row: UnsafeMutablePointer<Row>, _ message: Message, from publisher: ConnectionPointer?) -> Bool {
+  private func deliver(_ row: UnsafeMutablePointer<Row>, _ message: Message, from publisher: ConnectionPointer?) -> Bool
+  {
     let flags = row.pointee.flags
     if flags.contains(.noEcho), row.pointee.connection == publisher { return false }
     if flags.contains(.limited) {
@@ -174,7 +175,7 @@ extension Worker {
     if sidLength <= 8 {
       out.storeBytes(of: row.pointee.sid, toByteOffset: offset, as: UInt64.self)
     } else {
-      memcpy(out + offset, row.pointee.subscription.sidBytes, sidLength)
+      memcpy(out + offset, row.pointee.subscription.longSid, sidLength)
     }
     offset += sidLength
     out.storeBytes(of: 0x20, toByteOffset: offset, as: UInt8.self)

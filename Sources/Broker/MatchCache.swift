@@ -52,6 +52,16 @@ struct QueueGroup {
   var count: Int32
 }
 
+/// How a match looks at its subject; added to the scope's identifier.
+enum MatchVariant: UInt32 {
+  case plain = 0
+  /// The subject is the result of a mapping: mappings are not looked at again.
+  case mapped = 1
+  /// A reply permission overrules the publish permission.
+  case unrestricted = 2
+  case mappedUnrestricted = 3
+}
+
 /// The receivers of one subject in one scope, as last matched by this loop.
 struct MatchEntry {
   var hash: UInt64 = 0
@@ -90,18 +100,17 @@ struct MatchCache {
 extension Worker {
   /// The receivers of `subject` in `scope`; from the cache when nothing has changed since.
   ///
-  /// - Parameter afterMapping: the subject is the result of a mapping, so mappings are not looked at again.
   @inline(__always)
   func match(
-    _ scope: PublishScopePointer, _ subject: UnsafeRawPointer, _ length: Int, afterMapping: Bool = false
+    _ scope: PublishScopePointer, _ subject: UnsafeRawPointer, _ length: Int, _ variant: MatchVariant = .plain
   ) -> MatchEntryPointer {
     let hash = subjectHash(subject, length)
-    let identifier = scope.pointee.identifier &+ (afterMapping ? 1 : 0)
+    let identifier = scope.pointee.identifier &+ variant.rawValue
     let mixed = hash ^ scope.pointee.seed
     if depth > 0 {
       // A handler publishes while the entry that led to it is in use: its match must not replace that entry.
       let entry = nestedEntry()
-      fill(entry, scope, subject, length, subjectHash: hash, mixed: mixed, identifier: identifier)
+      fill(entry, scope, subject, length, subjectHash: hash, mixed: mixed, variant: variant)
       return entry
     }
     let entry = cache.entries + Int(truncatingIfNeeded: (mixed &* 0x9E37_79B9_7F4A_7C15) >> 52)
@@ -111,7 +120,7 @@ extension Worker {
     {
       return entry
     }
-    fill(entry, scope, subject, length, subjectHash: hash, mixed: mixed, identifier: identifier)
+    fill(entry, scope, subject, length, subjectHash: hash, mixed: mixed, variant: variant)
     return entry
   }
 
@@ -119,7 +128,7 @@ extension Worker {
   @inline(never)
   private func fill(
     _ entry: MatchEntryPointer, _ scope: PublishScopePointer, _ subject: UnsafeRawPointer, _ length: Int,
-    subjectHash: UInt64, mixed: UInt64, identifier: UInt32
+    subjectHash: UInt64, mixed: UInt64, variant: MatchVariant
   ) {
     if entry.pointee.isTouched { foldDeliveries() }
     cacheMisses &+= 1
@@ -127,7 +136,7 @@ extension Worker {
     entry.pointee.generation = scope.generation(subjectHash)
     entry.pointee.hash = mixed
     entry.pointee.subjectHash = subjectHash
-    entry.pointee.scope = identifier
+    entry.pointee.scope = scope.pointee.identifier &+ variant.rawValue
     entry.pointee.flags = []
     entry.pointee.plainCount = 0
     entry.pointee.rowCount = 0
@@ -136,23 +145,23 @@ extension Worker {
 
     let object = scope.pointee.object
     let bytes = UnsafeRawBufferPointer(start: subject, count: length)
-    let isMapped = identifier == scope.pointee.identifier && object.account.hasMapping(for: bytes)
-    if isMapped {
+    if variant == .plain, object.account.hasMapping(for: bytes) {
       entry.pointee.flags = .mapped
       return
     }
-    if object.refuses(bytes) {
+    let ignoringPermission = variant == .unrestricted || variant == .mappedUnrestricted
+    if object.refuses(bytes, ignoringPermission: ignoringPermission) {
       entry.pointee.flags = .denied
       return
     }
-    object.account.index.match(bytes, into: matchResult)
+    object.account.index.match(bytes, hash: subjectHash, into: &matchResult)
     for position in 0..<matchResult.plainCount { append(matchResult.plain[position], to: entry, subject: bytes) }
     entry.pointee.plainCount = entry.pointee.rowCount
     for group in 0..<matchResult.groupCount {
       let run = matchResult.groups[group]
       let start = entry.pointee.rowCount
       for position in run.start..<run.start + run.count {
-        append(matchResult.queued[position], to: entry, subject: bytes)
+        append(matchResult.queued[Int(position)], to: entry, subject: bytes)
       }
       let count = entry.pointee.rowCount - start
       if count > 0 { append(QueueGroup(start: start, count: count), to: entry) }
@@ -178,7 +187,8 @@ extension Worker {
     memcpy(entry.pointee.key!, subject, length)
   }
 
-  private func append(_ subscription: SubscriptionPointer, to entry: MatchEntryPointer, subject: UnsafeRawBufferPointer) {
+  private func append(_ subscription: SubscriptionPointer, to entry: MatchEntryPointer, subject: UnsafeRawBufferPointer)
+  {
     guard let row = makeRow(subscription, subject: subject) else { return }
     if !row.flags.isDisjoint(with: .careful) { entry.pointee.flags.insert(.careful) }
     if entry.pointee.rowCount == entry.pointee.rowCapacity {

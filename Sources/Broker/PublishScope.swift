@@ -11,34 +11,44 @@ final class PublishScope: @unchecked Sendable {
   let permission: SubjectFilter?
   let state: PublishScopePointer
 
-  private static let nextIdentifier = {
+  private nonisolated(unsafe) static let nextIdentifier = {
     let pointer = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
-    pointer.initialize(to: 1)
-    return UInt(bitPattern: pointer)
+    pointer.initialize(to: 4)
+    return pointer
   }()
 
   init(account: Account, permission: SubjectFilter?) {
     self.account = account
     self.permission = permission
-    let identifier = csys_add32(UnsafeMutablePointer(bitPattern: Self.nextIdentifier)!, 2)
+    let identifier = csys_add32(Self.nextIdentifier, 4)
     state = .allocate(capacity: 1)
     state.initialize(
       to: PublishScopeState(
         identifier: identifier, seed: UInt64(identifier) &* 0x9E37_79B9_7F4A_7C15,
-        exactGenerations: account.index.exactGenerations, wildcardGeneration: account.index.wildcardGenerationPointer,
-        object: self))
+        generations: account.index.generations, object: self))
   }
 
   deinit { state.deallocate() }
+
+  /// Whether publishing to the subject is refused: by permission, or because only the server may (FEATURES 1.047).
+  func refuses(_ subject: UnsafeRawBufferPointer, ignoringPermission: Bool) -> Bool {
+    if isReservedForRouting(subject) { return true }
+    if !ignoringPermission, let permission, !permission.allows(subject) { return true }
+    return !account.isSystem && subject.starts(with: "$NRG.".utf8)
+  }
+
+  /// Replies routed between clusters: `_GR_.` and the older `$GR.`.
+  private func isReservedForRouting(_ subject: UnsafeRawBufferPointer) -> Bool {
+    subject.starts(with: "_GR_.".utf8) || subject.starts(with: "$GR.".utf8)
+  }
 }
 
 /// The part of a scope that the message path reads.
 struct PublishScopeState {
-  /// Odd; the even number after it names the same scope for subjects that mappings have already been applied to.
+  /// A multiple of four; the numbers after it name the variants of `MatchVariant`.
   let identifier: UInt32
   let seed: UInt64
-  let exactGenerations: UnsafeMutablePointer<UInt64>
-  let wildcardGeneration: UnsafeMutablePointer<UInt64>
+  let generations: SubjectGenerations
   unowned(unsafe) let object: PublishScope
 }
 
@@ -47,7 +57,6 @@ typealias PublishScopePointer = UnsafeMutablePointer<PublishScopeState>
 extension UnsafeMutablePointer where Pointee == PublishScopeState {
   /// Changes whenever a subscription that may match a subject of this hash comes or goes.
   @inline(__always) func generation(_ subjectHash: UInt64) -> UInt64 {
-    let bucket = Int(truncatingIfNeeded: subjectHash & UInt64(SubscriptionIndex.generationBuckets - 1))
-    return csys_load64(pointee.exactGenerations + bucket) &+ csys_load64(pointee.wildcardGeneration)
+    pointee.generations.generation(forHash: subjectHash)
   }
 }

@@ -181,7 +181,18 @@ extension Worker {
     }
     connection.pointee.isWriting = true
     var failed = false
-    while let chunk = connection.pointee.backlogHead {
+    if connection.pointee.flags.contains(.framed) {
+      csys_unlock(connection.lockPointer)
+      let isFlushed = connection.pointee.object.flushTransport()
+      csys_lock(connection.lockPointer)
+      if !isFlushed, !connection.pointee.isClosed {
+        connection.pointee.isWriting = false
+        arm(connection)
+        csys_unlock(connection.lockPointer)
+        return
+      }
+    }
+    while !connection.pointee.isClosed, let chunk = connection.pointee.backlogHead {
       // While this loop writes, others append behind: the head is not theirs to touch once it is unlinked.
       connection.pointee.backlogHead = chunk.pointee.next
       if chunk.pointee.next == nil { connection.pointee.backlogTail = nil }
@@ -213,7 +224,7 @@ extension Worker {
       csys_unlock(connection.lockPointer)
       return
     }
-    let isEmpty = connection.pointee.backlogHead == nil
+    let isEmpty = connection.pointee.backlogHead == nil && !connection.pointee.object.hasUnsentBytes
     if isEmpty {
       connection.pointee.stalledSince = 0
       disarm(connection)

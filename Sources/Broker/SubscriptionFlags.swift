@@ -1,3 +1,4 @@
+import CSystem
 import Subjects
 
 typealias SubscriptionPointer = UnsafeMutablePointer<Subscription>
@@ -11,4 +12,18 @@ struct SubscriptionFlags: OptionSet {
   static let filtered = SubscriptionFlags(rawValue: 1 << 1)
   /// A maximum is set (UNSUB sid max).
   static let limited = SubscriptionFlags(rawValue: 1 << 2)
+}
+
+extension UnsafeMutablePointer where Pointee == Subscription {
+  var deliveredPointer: UnsafeMutablePointer<UInt64> {
+    (UnsafeMutableRawPointer(self) + MemoryLayout<Subscription>.offset(of: \.delivered)!)
+      .assumingMemoryBound(to: UInt64.self)
+  }
+
+  /// Counts deliveries; returns the new count. Any loop.
+  @discardableResult
+  func addDelivered(_ count: UInt64) -> UInt64 { csys_add64_relaxed(deliveredPointer, count) &+ count }
+
+  /// Bytes of a subscription identifier of more than eight bytes.
+  var longSid: UnsafeRawPointer { UnsafeRawPointer(bitPattern: UInt(pointee.sid8)).unsafelyUnwrapped }
 }

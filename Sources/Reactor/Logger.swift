@@ -138,7 +138,8 @@ public final class Logger: @unchecked Sendable {
     let now = Timestamp(unixNanoseconds: clock.wallNanoseconds())
     var stamp: [UInt8] = []
     LogTime.append(now, utc: settings.utc, to: &stamp)
-    let date = String(decoding: stamp.prefix(19).map { $0 == 0x2F || $0 == 0x20 || $0 == 0x3A ? 0x2E : $0 }, as: UTF8.self)
+    let date = String(
+      decoding: stamp.prefix(19).map { $0 == 0x2F || $0 == 0x20 || $0 == 0x3A ? 0x2E : $0 }, as: UTF8.self)
     let nanoseconds = String(now.nanoseconds)
     let padded = String(repeating: "0", count: 9 - nanoseconds.count) + nanoseconds
     guard rename(path, "\(path).\(date).\(padded)") == 0 else {
@@ -160,7 +161,9 @@ public final class Logger: @unchecked Sendable {
       let file = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
-      if file.hasPrefix(name + "."), file.dropFirst(name.utf8.count + 1).first?.isNumber == true { rotated.append(file) }
+      if file.hasPrefix(name + "."), file.dropFirst(name.utf8.count + 1).first?.isNumber == true {
+        rotated.append(file)
+      }
     }
     for file in rotated.sorted().dropLast(max(0, keeping)) { unlink("\(directory)/\(file)") }
   }

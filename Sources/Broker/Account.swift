@@ -1,0 +1,102 @@
+import CSystem
+import Configuration
+import Subjects
+
+/// What the configuration says of an account; replaced as a whole by a reload.
+final class AccountRules: Sendable {
+  let limits: AccountLimits
+  let mappings: AccountMappings
+
+  /// Throws what is wrong with a mapping.
+  init(_ options: AccountOptions, clusterName: String) throws {
+    limits = options.limits
+    var mappings = AccountMappings()
+    for mapping in options.mappings {
+      mappings.set(
+        try AccountMapping(
+          source: mapping.source,
+          destinations: mapping.destinations.map { .init(subject: $0.subject, weight: $0.weight, cluster: $0.cluster) }))
+    }
+    mappings.select(cluster: clusterName)
+    self.mappings = mappings
+  }
+}
+
+/// An isolated subject space with its limits (FEATURES 4.023 to 4.026). It outlives reloads that keep its name.
+///
+/// Invariant: `index` locks itself; counts are changed atomically; `rules` is replaced and read under `lock`.
+final class Account: @unchecked Sendable {
+  let name: String
+  let isSystem: Bool
+  let index: SubscriptionIndex
+  /// Scope of connections without publish permissions.
+  private(set) var openScope: PublishScope!
+  private let counts: UnsafeMutablePointer<AccountCounts>
+  private var currentRules: AccountRules
+
+  init(name: String, isSystem: Bool, records: SubscriptionRecords, rules: AccountRules) {
+    self.name = name
+    self.isSystem = isSystem
+    index = SubscriptionIndex(records: records)
+    counts = .allocate(capacity: 1)
+    counts.initialize(to: AccountCounts())
+    currentRules = rules
+    openScope = PublishScope(account: self, permission: nil)
+  }
+
+  deinit { counts.deallocate() }
+
+  // MARK: rules
+
+  var rules: AccountRules {
+    csys_lock(counts.pointer(to: \.lock)!)
+    defer { csys_unlock(counts.pointer(to: \.lock)!) }
+    return currentRules
+  }
+
+  var limits: AccountLimits { rules.limits }
+
+  /// Takes new rules; matches that mappings decided are forgotten.
+  func install(_ rules: AccountRules) {
+    csys_lock(counts.pointer(to: \.lock)!)
+    currentRules = rules
+    csys_unlock(counts.pointer(to: \.lock)!)
+    index.invalidate()
+  }
+
+  func hasMapping(for subject: UnsafeRawBufferPointer) -> Bool {
+    let mappings = rules.mappings
+    return !mappings.isEmpty && mappings.mappings.contains { $0.matches(subject) }
+  }
+
+  // MARK: connections
+
+  var connectionCount: Int { Int(csys_load64(UnsafePointer(counts.pointer(to: \.connections)!))) }
+
+  /// Counts a connection in; false when the account is full (FEATURES 1.029).
+  func admit() -> Bool {
+    let before = csys_add64(counts.pointer(to: \.connections)!, 1)
+    if limits.maxConnections >= 0, Int(before) >= limits.maxConnections {
+      leave()
+      return false
+    }
+    return true
+  }
+
+  func leave() { csys_sub64(counts.pointer(to: \.connections)!, 1) }
+
+  // MARK: subscriptions
+
+  var subscriptionCount: Int { index.count }
+
+  /// A subscription of a connection has come.
+  func didSubscribe(_ subscription: SubscriptionPointer, connection: Connection) {}
+
+  /// A subscription of a connection is about to go.
+  func willUnsubscribe(_ subscription: SubscriptionPointer, connection: Connection) {}
+}
+
+struct AccountCounts {
+  var lock: UInt32 = 0
+  var connections: UInt64 = 0
+}

@@ -34,13 +34,20 @@ import Testing
     let each = Double(memory() - base) / Double(count)
     print("IndexMemoryTests \(kind): \(each) bytes per subscription")
     #expect(each < limit)
+    func published(_ number: Int) -> String {
+      kind == "wildcard"
+        ? "sub.\(number % 100).\(number)\(number % 10 == 9 ? "" : ".x")" : "sub.\(number % 100).\(number)"
+    }
     for number in 0..<count {
+      if number % 31 == 0 { #expect(index.hasInterest(published(number)), "\(number)") }
       let found = Array("\(number)".utf8).withUnsafeBytes { table.find($0, in: records) }
       let record = try #require(found)
       table.remove(record, in: records)
       index.remove(record)
       records.release(record)
+      if number % 31 == 0 { #expect(!index.hasInterest(published(number)), "\(number)") }
     }
+    #expect(index.count == 0)
     // One chunk of each size class may stay, if little of it was ever used.
     #expect(memory() - base <= 4 * 65536)
   }

@@ -137,13 +137,13 @@ extension Worker {
     var rest = count
     while rest > 0 {
       let tail: ChunkPointer
-      if let last = connection.pointee.backlogTail, last.pointee.end < last.pointee.size {
+      if let last = connection.pointee.backlogTail, last.pointee.end < Chunk.capacity {
         tail = last
       } else {
         tail = chunks.take()
         link(connection, tail)
       }
-      let part = min(rest, tail.pointee.size - tail.pointee.end)
+      let part = min(rest, Chunk.capacity - tail.pointee.end)
       memcpy(tail.bytes + tail.pointee.end, source, part)
       tail.pointee.end += part
       source += part

@@ -140,17 +140,13 @@ extension ConfigurationGrammar {
       switch cursor.next() {
       case "\n":
         cursor.backUp()
-        return try emitBlock(upTo: parenthesis)
+        // The column counts from before the parenthesis, which has been read.
+        return try emit(Array(cursor.text[cursor.itemStart..<parenthesis]), columnOffset: 1)
       // At the end of the text the parenthesis stays in the string, as in nats-server.
-      case ConfigurationCursor.end: return try emitBlock(upTo: cursor.position)
+      case ConfigurationCursor.end: return try emit(Array(cursor.itemBytes))
       default: cursor.backUp()
       }
     }
-  }
-
-  private mutating func emitBlock(upTo end: Int) throws(Stop) {
-    let content = Array(cursor.text[cursor.itemStart..<end])
-    try emit(content)
   }
 
   // MARK: Numbers and dates
@@ -258,8 +254,8 @@ extension ConfigurationGrammar {
 
   // MARK: Items
 
-  private mutating func emit(_ content: [UInt8]) throws(Stop) {
-    try emit(.string(String(decoding: content, as: UTF8.self)), count: content.count)
+  private mutating func emit(_ content: [UInt8], columnOffset: Int = 0) throws(Stop) {
+    try emit(.string(String(decoding: content, as: UTF8.self)), count: content.count + columnOffset)
   }
 
   /// `count` is the length that the column is computed with.

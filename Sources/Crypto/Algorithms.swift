@@ -4,6 +4,11 @@ import COpenSSL
 ///
 /// Invariant: the objects behind these pointers are immutable and live as long as the process.
 enum Algorithms {
-  nonisolated(unsafe) static let sha256: OpaquePointer = EVP_MD_fetch(nil, "SHA256", nil)!
-  nonisolated(unsafe) static let sha512_256: OpaquePointer = EVP_MD_fetch(nil, "SHA512-256", nil)!
+  nonisolated(unsafe) static let sha256: OpaquePointer = digest("SHA256")
+  nonisolated(unsafe) static let sha512_256: OpaquePointer = digest("SHA512-256")
+
+  private static func digest(_ name: String) -> OpaquePointer {
+    OpenSSLLibrary.ready
+    return EVP_MD_fetch(nil, name, nil)!
+  }
 }

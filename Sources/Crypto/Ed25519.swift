@@ -13,6 +13,7 @@ public enum Ed25519 {
 
   /// The 64-byte signature of `message` under a 32-byte seed.
   public static func sign(_ message: UnsafeRawBufferPointer, seed: [UInt8]) -> [UInt8] {
+    OpenSSLLibrary.ready
     precondition(seed.count == seedLength)
     let key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, seed, seed.count)
     let context = EVP_MD_CTX_new()
@@ -33,6 +34,7 @@ public enum Ed25519 {
   public static func verify(
     _ signature: UnsafeRawBufferPointer, of message: UnsafeRawBufferPointer, publicKey: [UInt8]
   ) -> Bool {
+    OpenSSLLibrary.ready
     guard signature.count == signatureLength, publicKey.count == publicKeyLength,
       let key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nil, publicKey, publicKey.count)
     else { return false }
@@ -62,6 +64,7 @@ public enum Ed25519 {
 
 /// The raw public half of a raw private key of one of the curve 25519 algorithms.
 func rawPublicKey(type: Int32, privateKey: [UInt8]) -> [UInt8] {
+  OpenSSLLibrary.ready
   precondition(privateKey.count == 32)
   let key = EVP_PKEY_new_raw_private_key(type, nil, privateKey, privateKey.count)
   defer { EVP_PKEY_free(key) }

@@ -133,5 +133,9 @@ public struct SocketAddress: Sendable, Equatable, Hashable, CustomStringConverti
 public struct LookupError: Error, CustomStringConvertible, Sendable {
   public let host: String
   public let reason: String
+  public init(host: String, reason: String) {
+    self.host = host
+    self.reason = reason
+  }
   public var description: String { "lookup \(host): \(reason)" }
 }

@@ -127,3 +127,8 @@ static inline uint64_t csys_nofile_hard(void) {
 int csys_usable_cpus(void);
 /// CPU time of the whole process, user and system together, in nanoseconds.
 static inline int64_t csys_process_cpu_ns(void) { return csys_clock(CLOCK_PROCESS_CPUTIME_ID); }
+
+// ---- random seeds of this process, for hash tables whose keys come from the network (seed.c)
+extern uint64_t csys_hash_seeds[2];
+static inline uint64_t csys_hash_seed(void) { return csys_hash_seeds[0]; }
+static inline uint64_t csys_hash_seed2(void) { return csys_hash_seeds[1]; }

@@ -1,0 +1,199 @@
+import CSystem
+import Configuration
+import Crypto
+import JSON
+
+// CONNECT: who the client is, and what follows from it (FEATURES 1.008 to 1.016, 4.001 to 4.022).
+
+extension Connection {
+  /// The longest that authentication may take counts from here.
+  func startAuthenticationTimer() {
+    let limit = server.settings.options.authorization.timeoutNanoseconds
+    authenticationTimer = worker.loop.schedule(afterNanoseconds: limit) { [weak self] in
+      guard let self, self.phase != .closed else { return }
+      self.authenticationTimer = nil
+      self.sendError("Authentication Timeout")
+      self.close(.authenticationTimeout)
+    }
+  }
+
+  private func clearAuthenticationTimer() {
+    if let authenticationTimer { worker.loop.cancel(authenticationTimer) }
+    authenticationTimer = nil
+  }
+
+  /// Takes a CONNECT line. False when the connection is closing.
+  func handleConnect(_ arguments: UnsafeRawBufferPointer) -> Bool {
+    if state.pointee.flags.contains(.tracing) { traceIn("CONNECT", arguments) }
+    clearAuthenticationTimer()
+    noteActivity()
+    let isFirst = !isConnected
+    if roundTripNanoseconds == 0 { roundTripNanoseconds = max(1, worker.loop.now - start) }
+    startPingTimer(first: true)
+    do {
+      try options.merge(arguments)
+    } catch {
+      parseError("\(error)")
+      return false
+    }
+    isConnected = true
+    applyFlags()
+    if !isFirst { leaveAccount() }
+    switch server.authenticator.check(self) {
+    case .refused(let reason):
+      authorizationViolation(reason)
+      return false
+    case .granted(let user):
+      return finishConnect(user)
+    case .needsHash(let given, let hash, let user):
+      verifyElsewhere(given, hash, user)
+      return true
+    }
+  }
+
+  /// The first bytes are not CONNECT although credentials are asked for: fine only with `no_auth_user`.
+  func authenticateWithoutConnect() -> Bool {
+    guard let user = server.settings.noAuthUser, !server.settings.options.noAuthUser.isEmpty,
+      user.allowedConnectionTypes.isEmpty || user.allowedConnectionTypes.contains(.standard)
+    else {
+      authorizationViolation(.authenticationViolation)
+      return false
+    }
+    clearAuthenticationTimer()
+    isConnected = true
+    guard bind(to: user) else { return false }
+    state.pointee.flags.remove(.awaitingAuthentication)
+    return true
+  }
+
+  /// bcrypt takes a tenth of a second: not on a loop.
+  private func verifyElsewhere(_ given: String, _ hash: String, _ user: UserRecord?) {
+    suspend()
+    server.background.submit { [self] in
+      let isRight = Password.matches(configured: hash, given: given)
+      worker.loop.submit { [self] in
+        guard phase == .suspended else { return }
+        if isRight {
+          phase = .suspended
+          if finishConnect(user) { resume() }
+        } else {
+          authorizationViolation(.authenticationViolation)
+        }
+      }
+    }
+  }
+
+  private func finishConnect(_ user: UserRecord?) -> Bool {
+    if options.newAccount || !options.account.isEmpty {
+      authorizationViolation(.authenticationViolation)
+      return false
+    }
+    guard bind(to: user) else { return false }
+    state.pointee.flags.remove(.awaitingAuthentication)
+    guard (0...1).contains(options.protocolVersion) else {
+      sendError("invalid client protocol")
+      close(.badClientProtocolVersion)
+      return false
+    }
+    if options.noResponders, !state.pointee.flags.contains(.headers) {
+      sendError("no responders requires headers support")
+      close(.noRespondersRequiresHeaders)
+      return false
+    }
+    if options.verbose { sendOK() }
+    return true
+  }
+
+  /// Gives the connection its user's account, permissions and limits.
+  private func bind(to user: UserRecord?) -> Bool {
+    let settings = server.settings
+    self.user = user
+    let joined = user?.account ?? settings.globalAccount
+    guard joined.admit() else {
+      sendError("maximum account active connections exceeded")
+      logError("maximum account active connections exceeded")
+      close(.maxAccountConnectionsExceeded)
+      return false
+    }
+    isAdmitted = true
+    account = joined
+    scope = user?.scope ?? joined.openScope
+    setPermissions(user?.permissions)
+    state.pointee.scope = scope.state
+    state.pointee.memo = nil
+    var payload = settings.options.maxPayload
+    if joined.limits.maxPayload >= 0 { payload = min(payload, joined.limits.maxPayload) }
+    state.pointee.maxPayload = payload
+    return true
+  }
+
+  /// Back to nobody: subscriptions and the place in the account are given up.
+  func leaveAccount() {
+    removeAllSubscriptions()
+    if isAdmitted {
+      isAdmitted = false
+      account.leave()
+    }
+  }
+
+  private func setPermissions(_ new: ConnectionPermissions?) {
+    csys_lock(state.lockPointer)
+    permissions = new
+    csys_unlock(state.lockPointer)
+    if new?.responses != nil {
+      state.pointee.flags.insert([.tracksReplies, .inspected])
+    } else {
+      state.pointee.flags.remove([.tracksReplies, .inspected])
+    }
+  }
+
+  /// The permissions, for a loop that is not the owner.
+  func permissionsForDelivery() -> ConnectionPermissions? {
+    csys_lock(state.lockPointer)
+    defer { csys_unlock(state.lockPointer) }
+    return permissions
+  }
+
+  private func applyFlags() {
+    func set(_ flag: ConnectionFlags, _ isOn: Bool) {
+      if isOn { state.pointee.flags.insert(flag) } else { state.pointee.flags.remove(flag) }
+    }
+    set(.verbose, options.verbose)
+    set(.pedantic, options.pedantic)
+    set(.noEcho, !options.echo)
+    set(.headers, options.headers && !server.settings.options.noHeaderSupport)
+    set(.noResponders, options.noResponders)
+  }
+
+  func authorizationViolation(_ reason: CloseReason) {
+    let who = claimedUser
+    logError(who.isEmpty ? "authentication error" : "authentication error - \(who)")
+    sendError("Authorization Violation")
+    close(reason)
+  }
+
+  /// Who the client says it is, as logs show it (FEATURES 4.077): never a secret.
+  private var claimedUser: String {
+    if !options.nkey.isEmpty { return "Nkey \(quoted(options.nkey))" }
+    if !options.user.isEmpty { return "User \(quoted(options.user))" }
+    return ""
+  }
+
+  // MARK: reply permissions
+
+  /// A delivered request makes its reply subject publishable.
+  func noteReply(_ reply: UnsafeRawBufferPointer, at now: Int64) {
+    guard let rule = permissionsForDelivery()?.responses else { return }
+    csys_lock(state.lockPointer)
+    replies.note(reply, at: now, rule)
+    csys_unlock(state.lockPointer)
+  }
+
+  /// Whether a denied subject may be published because it answers a request.
+  func mayReply(to subject: UnsafeRawBufferPointer, at now: Int64) -> Bool {
+    guard let rule = permissions?.responses else { return false }
+    csys_lock(state.lockPointer)
+    defer { csys_unlock(state.lockPointer) }
+    return replies.use(subject, at: now, rule)
+  }
+}

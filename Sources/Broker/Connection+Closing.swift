@@ -1,0 +1,70 @@
+import CSystem
+import Glibc
+import Reactor
+
+// How a connection ends. Owner loop, but for `requestClose`.
+
+extension Connection {
+  /// How long a peer may take to read the last words.
+  private static let goodbyeNanoseconds: Int64 = 1_000_000_000
+
+  /// Ends the connection from any loop: nothing more is queued for it, the owner closes it.
+  func requestClose(_ reason: CloseReason) {
+    let connection = self
+    worker.loop.submit { connection.close(reason) }
+  }
+
+  /// Ends the connection. What was sent before is still written where the reason allows it.
+  func close(_ reason: CloseReason) {
+    guard phase != .closed, closeReason == nil else { return }
+    closeReason = reason
+    server.logger.debug("\(self.label) - Client connection closed: \(reason.rawValue)")
+    cancelTimers()
+    leaveAccount()
+    server.unregister(self)
+    guard reason.allowsFlush else {
+      finishClose()
+      return
+    }
+    phase = .closing
+    worker.flushStages()
+    worker.drain(state)
+    csys_lock(state.lockPointer)
+    let isDrained = state.pointee.backlogHead == nil && !state.pointee.isWriting
+    csys_unlock(state.lockPointer)
+    guard phase == .closing else { return }
+    if isDrained {
+      finishClose()
+      return
+    }
+    updateInterest()
+    worker.loop.schedule(afterNanoseconds: Self.goodbyeNanoseconds) { [weak self] in self?.finishClose() }
+  }
+
+  /// Nothing is written or read from here on; the descriptor is closed when no loop can be using it.
+  func finishClose() {
+    guard phase != .closed else { return }
+    phase = .closed
+    csys_lock(state.lockPointer)
+    state.pointee.isClosed = true
+    if state.pointee.isArmed {
+      state.pointee.isArmed = false
+      csys_add32(worker.armedCount, UInt32.max)
+    }
+    worker.freeBacklog(state)
+    csys_unlock(state.lockPointer)
+    shutdown(state.pointee.descriptor, Int32(SHUT_RDWR))
+    worker.loop.remove(self, descriptor: state.pointee.descriptor)
+    worker.connections[identifier] = nil
+    subscriptions.destroy()
+    let connection = self
+    worker.loop.epochs.retire(on: worker.index) { _ = connection }
+  }
+
+  func cancelTimers() {
+    if let pingTimer { worker.loop.cancel(pingTimer) }
+    if let authenticationTimer { worker.loop.cancel(authenticationTimer) }
+    pingTimer = nil
+    authenticationTimer = nil
+  }
+}

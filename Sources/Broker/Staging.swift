@@ -1,0 +1,240 @@
+import CSystem
+import Glibc
+
+// From a stage to the socket. The publisher's loop writes: one short lock and one system call per receiver and batch.
+// What the socket does not take, or what must be framed (TLS, WebSocket), becomes backlog that the owner loop drains.
+
+extension Worker {
+  /// Bytes of backlog at which a publisher is paused, and below which it goes on.
+  static let congestionMark = 262_144
+  static let relaxedMark = 65_536
+
+  /// Writes a stage out or appends it to the backlog; the stage is empty afterwards.
+  @inline(never) func flush(_ stage: StagePointer) {
+    stage.closeSegment()
+    let total = stage.pointee.segmentBytes
+    if total == 0 { return }
+    let connection = stage.pointee.connection
+    counters.pointee.outMessages &+= stage.pointee.messages
+    counters.pointee.outBytes &+= stage.pointee.payloadBytes
+
+    csys_lock(connection.lockPointer)
+    if connection.pointee.isClosed {
+      csys_unlock(connection.lockPointer)
+      stage.reset()
+      return
+    }
+    connection.pointee.outMessages &+= stage.pointee.messages
+    connection.pointee.outBytes &+= stage.pointee.payloadBytes
+    let framed = connection.pointee.flags.contains(.framed)
+    if framed || connection.pointee.isWriting || connection.pointee.backlogHead != nil {
+      appendBacklog(connection, stage, skipping: 0)
+      let overflow = connection.pointee.backlogBytes > connection.pointee.maxPending
+      let mustQueue =
+        framed && !connection.pointee.isDrainQueued && !connection.pointee.isArmed && !overflow
+      if mustQueue { connection.pointee.isDrainQueued = true }
+      csys_unlock(connection.lockPointer)
+      stage.reset()
+      if overflow { overflowed(connection) } else if mustQueue { requestDrain(connection) }
+      return
+    }
+    connection.pointee.isWriting = true
+    csys_unlock(connection.lockPointer)
+
+    let written = writeSegments(connection.pointee.descriptor, stage)
+
+    csys_lock(connection.lockPointer)
+    connection.pointee.isWriting = false
+    if connection.pointee.isClosed {
+      csys_unlock(connection.lockPointer)
+      stage.reset()
+      return
+    }
+    if written < total { prependBacklog(connection, stage, skipping: written) }
+    let hasBacklog = connection.pointee.backlogHead != nil
+    let overflow = connection.pointee.backlogBytes > connection.pointee.maxPending
+    if hasBacklog, !overflow { arm(connection) }
+    csys_unlock(connection.lockPointer)
+    stage.reset()
+    if overflow { overflowed(connection) }
+  }
+
+  /// Bytes the socket took; 0 when it takes none now. A broken socket takes none: its owner finds out by reading.
+  private func writeSegments(_ descriptor: Int32, _ stage: StagePointer) -> Int {
+    while true {
+      let written =
+        stage.pointee.segmentCount == 1
+        ? write(descriptor, stage.pointee.segments[0].iov_base, stage.pointee.segments[0].iov_len)
+        : writev(descriptor, stage.pointee.segments, Int32(stage.pointee.segmentCount))
+      if written >= 0 { return written }
+      if csys_errno() != EINTR { return 0 }
+    }
+  }
+
+  /// The owner loop is asked to drain; this loop does so at the end of its batch when it is the owner.
+  func requestDrain(_ connection: ConnectionPointer) {
+    let owner = Int(connection.pointee.loopIndex)
+    server.workers[owner].queueDrain(connection.pointee.object)
+    if owner != index { wakeMask |= 1 << UInt64(owner) }
+  }
+
+  /// Closes a receiver whose backlog exceeds `max_pending` (FEATURES 1.032).
+  private func overflowed(_ connection: ConnectionPointer) {
+    counters.pointee.slowConsumers &+= 1
+    connection.pointee.object.requestClose(.slowConsumerPendingBytes)
+  }
+
+  // MARK: backlog (connection's lock held)
+
+  /// Appends what a stage holds after its first `skipping` bytes.
+  private func appendBacklog(_ connection: ConnectionPointer, _ stage: StagePointer, skipping: Int) {
+    let count = stage.pointee.segmentBytes - skipping
+    if connection.pointee.backlogHead == nil { connection.pointee.stalledSince = loop.now }
+    connection.pointee.backlogBytes += count
+    // One run of chunk bytes: the chunk itself changes hands, unless copying it is cheaper.
+    if stage.pointee.segmentCount == 1, stage.pointee.length == stage.pointee.segmentBytes, count > 8192 {
+      let chunk = stage.pointee.chunk
+      stage.pointee.chunk = chunks.take()
+      chunk.pointee.start = skipping
+      chunk.pointee.end = stage.pointee.segmentBytes
+      link(connection, chunk)
+      return
+    }
+    var skip = skipping
+    for position in 0..<stage.pointee.segmentCount {
+      let segment = stage.pointee.segments[position]
+      if skip >= segment.iov_len {
+        skip -= segment.iov_len
+        continue
+      }
+      copyBacklog(connection, segment.iov_base + skip, segment.iov_len - skip)
+      skip = 0
+    }
+  }
+
+  /// Puts the rest of a stage in front of what other loops appended while this one wrote.
+  private func prependBacklog(_ connection: ConnectionPointer, _ stage: StagePointer, skipping: Int) {
+    let head = connection.pointee.backlogHead
+    let tail = connection.pointee.backlogTail
+    connection.pointee.backlogHead = nil
+    connection.pointee.backlogTail = nil
+    appendBacklog(connection, stage, skipping: skipping)
+    if let head {
+      connection.pointee.backlogTail!.pointee.next = head
+      connection.pointee.backlogTail = tail
+    }
+  }
+
+  private func copyBacklog(_ connection: ConnectionPointer, _ source: UnsafeRawPointer, _ count: Int) {
+    var source = source
+    var rest = count
+    while rest > 0 {
+      let tail: ChunkPointer
+      if let last = connection.pointee.backlogTail, last.pointee.end < last.pointee.size {
+        tail = last
+      } else {
+        tail = chunks.take()
+        link(connection, tail)
+      }
+      let part = min(rest, tail.pointee.size - tail.pointee.end)
+      memcpy(tail.bytes + tail.pointee.end, source, part)
+      tail.pointee.end += part
+      source += part
+      rest -= part
+    }
+  }
+
+  private func link(_ connection: ConnectionPointer, _ chunk: ChunkPointer) {
+    chunk.pointee.next = nil
+    if let tail = connection.pointee.backlogTail {
+      tail.pointee.next = chunk
+    } else {
+      connection.pointee.backlogHead = chunk
+    }
+    connection.pointee.backlogTail = chunk
+  }
+
+  private func arm(_ connection: ConnectionPointer) {
+    if connection.pointee.isArmed { return }
+    connection.pointee.isArmed = true
+    csys_add32(server.workers[Int(connection.pointee.loopIndex)].armedCount, 1)
+    connection.pointee.object.updateInterest()
+  }
+
+  private func disarm(_ connection: ConnectionPointer) {
+    if !connection.pointee.isArmed { return }
+    connection.pointee.isArmed = false
+    csys_add32(armedCount, UInt32.max)
+    connection.pointee.object.updateInterest()
+  }
+
+  // MARK: draining (owner loop)
+
+  /// Writes the backlog as far as the socket takes it. Call on the owner loop.
+  @inline(never) func drain(_ connection: ConnectionPointer) {
+    csys_lock(connection.lockPointer)
+    connection.pointee.isDrainQueued = false
+    // Another loop that is writing arms the socket itself when something is left.
+    if connection.pointee.isClosed || connection.pointee.isWriting {
+      csys_unlock(connection.lockPointer)
+      return
+    }
+    connection.pointee.isWriting = true
+    var failed = false
+    while let chunk = connection.pointee.backlogHead {
+      // While this loop writes, others append behind: the head is not theirs to touch once it is unlinked.
+      connection.pointee.backlogHead = chunk.pointee.next
+      if chunk.pointee.next == nil { connection.pointee.backlogTail = nil }
+      csys_unlock(connection.lockPointer)
+      let count = chunk.pointee.end - chunk.pointee.start
+      let written = connection.pointee.object.writeOut(chunk.bytes + chunk.pointee.start, count)
+      csys_lock(connection.lockPointer)
+      if connection.pointee.isClosed {
+        chunks.give(chunk)
+        break
+      }
+      let taken = max(0, written)
+      connection.pointee.backlogBytes -= taken
+      if taken > 0 { connection.pointee.stalledSince = loop.now }
+      if taken == count {
+        chunks.give(chunk)
+        continue
+      }
+      chunk.pointee.start += taken
+      chunk.pointee.next = connection.pointee.backlogHead
+      connection.pointee.backlogHead = chunk
+      if connection.pointee.backlogTail == nil { connection.pointee.backlogTail = chunk }
+      failed = written < 0
+      break
+    }
+    connection.pointee.isWriting = false
+    if connection.pointee.isClosed {
+      freeBacklog(connection)
+      csys_unlock(connection.lockPointer)
+      return
+    }
+    let isEmpty = connection.pointee.backlogHead == nil
+    if isEmpty {
+      connection.pointee.stalledSince = 0
+      disarm(connection)
+    } else if !failed {
+      arm(connection)
+    }
+    csys_unlock(connection.lockPointer)
+    if failed {
+      connection.pointee.object.close(.writeError)
+    } else if isEmpty {
+      connection.pointee.object.drained()
+    }
+  }
+
+  /// Drops what waits. The connection's lock is held, or nobody else can reach it.
+  func freeBacklog(_ connection: ConnectionPointer) {
+    while let chunk = connection.pointee.backlogHead {
+      connection.pointee.backlogHead = chunk.pointee.next
+      chunks.give(chunk)
+    }
+    connection.pointee.backlogTail = nil
+    connection.pointee.backlogBytes = 0
+  }
+}

@@ -1,0 +1,59 @@
+/// An entry of a subscribe permission: a subject, and for entries that speak of queue subscriptions the queue
+/// name, as in `"orders.* workers"` (FEATURES 2.005). Both may hold wildcards.
+public struct SubjectQueue: Equatable, Sendable {
+  public var subject: String
+  /// `nil` for entries about all subscriptions.
+  public var queue: String?
+
+  /// An entry that is not one or two valid words: `invalid subject-queue "…"`.
+  public struct Invalid: Error, Equatable, CustomStringConvertible {
+    public var entry: String
+    public var description: String { "invalid subject-queue \(quoted(entry))" }
+  }
+
+  public init(subject: String, queue: String? = nil) {
+    self.subject = subject
+    self.queue = queue
+  }
+
+  /// Reads an entry: one or two words between white space, each with the syntax of a subject.
+  public init(parsing entry: String) throws(Invalid) {
+    let words = entry.unicodeScalars.split(whereSeparator: { $0.properties.isWhitespace }).map { String($0) }
+    guard words.count == 1 || words.count == 2, words.allSatisfy({ Subject.isValid($0) }) else {
+      throw Invalid(entry: entry)
+    }
+    subject = words[0]
+    queue = words.count == 2 ? words[1] : nil
+  }
+
+  /// Whether the entry's queue name stands for `name`: equal, or a pattern that covers it.
+  public func covers(queue name: UnsafeRawBufferPointer) -> Bool {
+    guard let queue else { return false }
+    return Subject.withBytes(queue) { own in
+      own.equals(name) || (Subject.hasWildcard(own) && Subject.isSubset(name, of: own))
+    }
+  }
+}
+
+/// Text in double quotes as Go's `%q` prints it: what nats-server's messages show.
+func quoted(_ text: String) -> String {
+  var result = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"": result += "\\\""
+    case "\\": result += "\\\\"
+    case "\u{07}": result += "\\a"
+    case "\u{08}": result += "\\b"
+    case "\u{0C}": result += "\\f"
+    case "\n": result += "\\n"
+    case "\r": result += "\\r"
+    case "\t": result += "\\t"
+    case "\u{0B}": result += "\\v"
+    case let control where control.value < 0x20 || control.value == 0x7F:
+      let digits = String(control.value, radix: 16)
+      result += "\\x" + (digits.count == 1 ? "0" : "") + digits
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result + "\""
+}

@@ -202,7 +202,9 @@ extension ConfigurationGrammar {
     }
     while ConfigurationCharacter.isDigit(scalar) { scalar = cursor.next() }
     if scalar == "." {
-      repeat { scalar = cursor.next() } while ConfigurationCharacter.isDigit(scalar) || scalar == "."
+      repeat {
+        scalar = cursor.next()
+      } while ConfigurationCharacter.isDigit(scalar) || scalar == "."
         || scalar == ":" || scalar == "-"
       cursor.backUp()
       return try emit(.string(cursor.itemText), count: cursor.itemBytes.count)

@@ -88,7 +88,7 @@ struct ConfigurationTreeBuilder {
       }
     }
     let found: ConfigurationValue?
-    do {
+    do throws(ConfigurationSyntaxError) {
       found = try environmentVariable(name, at: position)
     } catch {
       throw ConfigurationSyntaxError(
@@ -120,7 +120,7 @@ struct ConfigurationTreeBuilder {
   mutating func include(_ path: String) throws(ConfigurationSyntaxError) {
     let target = PathText.join(PathText.directory(file), path)
     let included: ConfigurationMap
-    do {
+    do throws(ConfigurationSyntaxError) {
       guard includeDepth < Self.maximumIncludeDepth else {
         throw ConfigurationSyntaxError("more than \(Self.maximumIncludeDepth) nested includes")
       }

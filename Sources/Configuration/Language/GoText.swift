@@ -40,6 +40,36 @@ enum GoText {
     "map[" + entries.sorted { $0.key < $1.key }.map { "\($0.key):\($0.value)" }.joined(separator: " ") + "]"
   }
 
+  /// `%s` of a value: what is not text is marked as such.
+  static func stringVerb(_ value: ConfigurationValue) -> String {
+    switch value.content {
+    case .integer: "%!s(int64=\(value.text))"
+    case .float: "%!s(float64=\(value.text))"
+    case .boolean: "%!s(bool=\(value.text))"
+    default: value.text
+    }
+  }
+
+  /// `%q` of a value: what is not text is marked as such.
+  static func quotedVerb(_ value: ConfigurationValue) -> String {
+    switch value.content {
+    case .string(let text): quoted(text)
+    case .integer(let number):
+      quotedRune(number)
+    case .float: "%!q(float64=\(value.text))"
+    case .boolean: "%!q(bool=\(value.text))"
+    default: value.text
+    }
+  }
+
+  /// `%q` of a number is the character with that code.
+  private static func quotedRune(_ number: Int64) -> String {
+    guard let code = UInt32(exactly: number), let scalar = Unicode.Scalar(code) else { return "'\u{FFFD}'" }
+    if scalar == "'" { return "'\\''" }
+    if scalar == "\"" { return "'\"'" }
+    return "'" + quoted(String(Character(scalar))).dropFirst().dropLast() + "'"
+  }
+
   /// `%v` of a duration.
   static func duration(_ nanoseconds: Int64) -> String {
     GoDuration.string(nanoseconds: nanoseconds)
@@ -130,5 +160,30 @@ private enum ShortestDigits {
     }
     while digits.last == "0" { digits = digits.dropLast() }
     return (String(digits), exponent)
+  }
+}
+
+/// Whole numbers by the rules of Go's `strconv`.
+enum GoInteger {
+  enum Problem: Error {
+    case syntax
+    case range
+
+    var text: String {
+      switch self {
+      case .syntax: "invalid syntax"
+      case .range: "value out of range"
+      }
+    }
+  }
+
+  /// Decimal digits with an optional sign.
+  static func parse(_ text: String) -> Result<Int64, Problem> {
+    var digits = Substring(text).utf8
+    if let first = digits.first, first == UInt8(ascii: "-") || first == UInt8(ascii: "+") { digits.removeFirst() }
+    guard !digits.isEmpty, digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+      return .failure(.syntax)
+    }
+    return Int64(text).map { .success($0) } ?? .failure(.range)
   }
 }

@@ -124,7 +124,6 @@ public struct AccountMapping: Equatable, Sendable {
         throw .transform(error)
       }
     }
-    choices.sort { $0.weight < $1.weight }
     var sum = 0
     for index in choices.indices {
       sum += choices[index].weight

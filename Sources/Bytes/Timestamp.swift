@@ -40,3 +40,21 @@ public struct Timestamp: Hashable, Comparable, Sendable {
     left.seconds != right.seconds ? left.seconds < right.seconds : left.nanoseconds < right.nanoseconds
   }
 }
+
+/// As an RFC 3339 string, in UTC.
+extension Timestamp: Codable {
+  public init(from decoder: any Decoder) throws {
+    let text = try decoder.singleValueContainer().decode(String.self)
+    do {
+      self = try RFC3339.parse(text)
+    } catch {
+      throw DecodingError.dataCorrupted(
+        DecodingError.Context(codingPath: decoder.codingPath, debugDescription: error.description))
+    }
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(RFC3339.string(self))
+  }
+}

@@ -1,27 +1,24 @@
 /// How Go matches the name of a member with the name of a field: without regard to case.
 public enum JSONKey {
-  /// Whether two names are the same field. `ſ` and the Kelvin sign count as `s` and `k`, as Unicode folds them.
+  /// Whether two names are the same field.
   public static func matches(_ name: String, _ field: String) -> Bool {
-    if name == field { return true }
-    var field = field
-    return field.withUTF8 { matches(name, $0) }
+    folded(name) == folded(field)
   }
 
-  static func matches(_ name: String, _ field: UnsafeBufferPointer<UInt8>) -> Bool {
-    var position = 0
+  /// The name that all spellings of a field share. `ſ` and the Kelvin sign count as `s` and `k`, as Unicode folds them;
+  /// other letters beyond ASCII keep their case, since no field of nats-server has one.
+  public static func folded(_ name: String) -> String {
+    if name.utf8.allSatisfy({ foldedASCII($0) == $0 && $0 < 0x80 }) { return name }
+    var result = String.UnicodeScalarView()
     for scalar in name.unicodeScalars {
-      let folded: UInt8
       switch scalar.value {
-      case 0..<0x80: folded = foldedASCII(UInt8(scalar.value))
-      case 0x17F: folded = UInt8(ascii: "s")
-      case 0x212A: folded = UInt8(ascii: "k")
-      // No field of nats-server has such a name; maps with free keys compare exactly.
-      default: return name.utf8.elementsEqual(field)
+      case 0..<0x80: result.append(Unicode.Scalar(foldedASCII(UInt8(scalar.value))))
+      case 0x17F: result.append("s")
+      case 0x212A: result.append("k")
+      default: result.append(scalar)
       }
-      guard position < field.count, foldedASCII(field[position]) == folded else { return false }
-      position += 1
     }
-    return position == field.count
+    return String(result)
   }
 
   static func foldedASCII(_ byte: UInt8) -> UInt8 {

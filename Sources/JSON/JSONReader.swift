@@ -196,7 +196,9 @@ public struct JSONReader {
 
   @usableFromInline
   func keyMatches(_ name: UnsafePointer<UInt8>, _ length: Int) -> Bool {
-    guard isKeyPlain else { return JSONKey.matches(key, UnsafeBufferPointer(start: name, count: length)) }
+    guard isKeyPlain else {
+      return JSONKey.matches(key, String(decoding: UnsafeBufferPointer(start: name, count: length), as: UTF8.self))
+    }
     guard keyEnd - keyStart == length else { return false }
     let key = base + keyStart
     for index in 0..<length where key[index] != name[index] {

@@ -125,11 +125,6 @@ public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
       }
     }
   }
-
-  /// Position of the member that Go would decode into a field: the last one whose name matches without regard to case.
-  func index(ofField name: String) -> Int? {
-    members.lastIndex { JSONKey.matches($0.key, name) }
-  }
 }
 
 extension JSONReader {
@@ -160,5 +155,25 @@ extension JSONReader {
       }
       return .object(object)
     }
+  }
+}
+
+/// In a `Codable` type a tree stands for "any JSON here". Only `JSONCoding` knows how.
+extension JSONValue: Codable {
+  public init(from decoder: any Decoder) throws {
+    guard let decoder = decoder as? ValueDecoder else {
+      throw DecodingError.dataCorrupted(
+        DecodingError.Context(codingPath: decoder.codingPath, debugDescription: "only JSONCoding decodes JSON trees"))
+    }
+    self = decoder.value
+  }
+
+  public func encode(to encoder: any Encoder) throws {
+    guard let encoder = encoder as? ValueEncoder else {
+      throw EncodingError.invalidValue(
+        self,
+        EncodingError.Context(codingPath: encoder.codingPath, debugDescription: "only JSONCoding encodes JSON trees"))
+    }
+    encoder.node.set(self)
   }
 }

@@ -2,40 +2,72 @@ import CSystem
 import Configuration
 import Subjects
 
-/// An isolated subject space with its limits (FEATURES 4.023 to 4.026).
+/// What the configuration says of an account; replaced as a whole by a reload.
+final class AccountRules: Sendable {
+  let limits: AccountLimits
+  let mappings: AccountMappings
+
+  /// Throws what is wrong with a mapping.
+  init(_ options: AccountOptions, clusterName: String) throws {
+    limits = options.limits
+    var mappings = AccountMappings()
+    for mapping in options.mappings {
+      mappings.set(
+        try AccountMapping(
+          source: mapping.source,
+          destinations: mapping.destinations.map { .init(subject: $0.subject, weight: $0.weight, cluster: $0.cluster) })
+      )
+    }
+    mappings.select(cluster: clusterName)
+    self.mappings = mappings
+  }
+}
+
+/// An isolated subject space with its limits (FEATURES 4.023 to 4.026). It outlives reloads that keep its name.
 ///
-/// Invariant: `index` locks itself; counts are changed atomically; the rest is set before the account is used, and
-/// replaced as a whole by a reload.
+/// Invariant: `index` locks itself; counts are changed atomically; `rules` is replaced and read under `lock`.
 final class Account: @unchecked Sendable {
   let name: String
   let isSystem: Bool
   let index: SubscriptionIndex
-  let limits: AccountLimits
   /// Scope of connections without publish permissions.
   private(set) var openScope: PublishScope!
-  private let mappings: AccountMappings
   private let counts: UnsafeMutablePointer<AccountCounts>
+  private var currentRules: AccountRules
 
-  init(options: AccountOptions, isSystem: Bool, records: SubscriptionRecords, clusterName: String) throws {
-    name = options.name
+  init(name: String, isSystem: Bool, records: SubscriptionRecords, rules: AccountRules) {
+    self.name = name
     self.isSystem = isSystem
     index = SubscriptionIndex(records: records)
-    limits = options.limits
-    mappings = try AccountMappings(options.mappings, clusterName: clusterName)
     counts = .allocate(capacity: 1)
     counts.initialize(to: AccountCounts())
+    currentRules = rules
     openScope = PublishScope(account: self, permission: nil)
   }
 
   deinit { counts.deallocate() }
 
-  // MARK: mappings
+  // MARK: rules
 
-  func hasMapping(for subject: UnsafeRawBufferPointer) -> Bool { mappings.hasMapping(for: subject) }
+  var rules: AccountRules {
+    csys_lock(counts.pointer(to: \.lock)!)
+    defer { csys_unlock(counts.pointer(to: \.lock)!) }
+    return currentRules
+  }
 
-  /// The subject that a mapping makes of `subject`; nil when its weights send this message nowhere.
-  func mappedSubject(for subject: UnsafeRawBufferPointer, random: UInt64) -> [UInt8]? {
-    mappings.map(subject, random: random)
+  var limits: AccountLimits { rules.limits }
+
+  /// Takes new rules; matches that mappings decided are forgotten.
+  func install(_ rules: AccountRules) {
+    csys_lock(counts.pointer(to: \.lock)!)
+    currentRules = rules
+    csys_unlock(counts.pointer(to: \.lock)!)
+    index.invalidate()
+  }
+
+  func hasMapping(for subject: UnsafeRawBufferPointer) -> Bool {
+    let mappings = rules.mappings
+    return !mappings.isEmpty && mappings.mappings.contains { $0.matches(subject) }
   }
 
   // MARK: connections
@@ -66,14 +98,6 @@ final class Account: @unchecked Sendable {
 }
 
 struct AccountCounts {
+  var lock: UInt32 = 0
   var connections: UInt64 = 0
-}
-
-/// The mappings of an account in the order of their declaration.
-struct AccountMappings: Sendable {
-
-  init(_ options: [MappingOptions], clusterName: String) throws {}
-
-  func hasMapping(for subject: UnsafeRawBufferPointer) -> Bool { false }
-  func map(_ subject: UnsafeRawBufferPointer, random: UInt64) -> [UInt8]? { nil }
 }

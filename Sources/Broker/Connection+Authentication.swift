@@ -39,9 +39,10 @@ extension Connection {
     isConnected = true
     applyFlags()
     if !isFirst { leaveAccount() }
-    switch server.authenticator.check(self) {
-    case .refused(let reason):
-      authorizationViolation(reason)
+    switch checkCredentials() {
+    case .refused(let why):
+      server.logger.debug("\(self.label) - \(why)")
+      authorizationViolation(.authenticationViolation)
       return false
     case .granted(let user):
       return finishConnect(user)
@@ -51,17 +52,23 @@ extension Connection {
     }
   }
 
+  func checkCredentials() -> Authenticator.Verdict {
+    let settings = server.settings
+    let mapsCertificate = settings.options.tls?.verifyAndMap == true && tls != nil
+    return server.authenticator.check(
+      &options, nonce: nonce, certificateUser: mapsCertificate ? { [self] in userOfCertificate(settings) } : nil)
+  }
+
   /// The first bytes are not CONNECT although credentials are asked for: fine only with `no_auth_user`.
   func authenticateWithoutConnect() -> Bool {
-    guard let user = server.settings.noAuthUser, !server.settings.options.noAuthUser.isEmpty,
-      user.allowedConnectionTypes.isEmpty || user.allowedConnectionTypes.contains(.standard)
-    else {
-      authorizationViolation(.authenticationViolation)
+    let settings = server.settings
+    let isOpen = !settings.options.noAuthUser.isEmpty || settings.openUser != nil
+    guard isOpen, case .granted(let user) = checkCredentials(), let user, bind(to: user) else {
+      if closeReason == nil { authorizationViolation(.authenticationViolation) }
       return false
     }
     clearAuthenticationTimer()
     isConnected = true
-    guard bind(to: user) else { return false }
     state.pointee.flags.remove(.awaitingAuthentication)
     return true
   }
@@ -69,16 +76,26 @@ extension Connection {
   /// bcrypt takes a tenth of a second: not on a loop.
   private func verifyElsewhere(_ given: String, _ hash: String, _ user: UserRecord?) {
     suspend()
-    server.background.submit { [self] in
+    let accepted = server.background.submit { [self] in
       let isRight = Password.matches(configured: hash, given: given)
       worker.loop.submit { [self] in
         guard phase == .suspended else { return }
-        if isRight {
-          phase = .suspended
-          if finishConnect(user) { resume() }
-        } else {
+        if !isRight {
           authorizationViolation(.authenticationViolation)
+        } else if finishConnect(user) {
+          resume()
         }
+      }
+    }
+    if !accepted { authorizationViolation(.authenticationViolation) }
+  }
+
+  /// A reload changed the hash of this connection's password.
+  func verifyAfterReload(_ given: String, _ hash: String) {
+    server.background.submit { [self] in
+      if Password.matches(configured: hash, given: given) { return }
+      worker.loop.submit { [self] in
+        if closeReason == nil { authorizationViolation(.authenticationViolation) }
       }
     }
   }
@@ -121,10 +138,29 @@ extension Connection {
     setPermissions(user?.permissions)
     state.pointee.scope = scope.state
     state.pointee.memo = nil
-    var payload = settings.options.maxPayload
-    if joined.limits.maxPayload >= 0 { payload = min(payload, joined.limits.maxPayload) }
-    state.pointee.maxPayload = payload
+    applyLimits(settings)
     return true
+  }
+
+  /// A reload changed the user, not who the connection is.
+  func rebind(to user: UserRecord?) {
+    let settings = server.settings
+    self.user = user
+    scope = user?.scope ?? account.openScope
+    setPermissions(user?.permissions)
+    state.pointee.scope = scope.state
+    state.pointee.memo = nil
+    applyLimits(settings)
+  }
+
+  private func applyLimits(_ settings: ServerSettings) {
+    var payload = settings.options.maxPayload
+    let limit = account.limits.maxPayload
+    if limit >= 0 { payload = min(payload, limit) }
+    state.pointee.maxPayload = payload
+    state.pointee.maxControlLine = settings.options.maxControlLine
+    state.pointee.maxPending = Int(settings.options.maxPending)
+    maxSubscriptions = settings.options.maxSubscriptions > 0 ? settings.options.maxSubscriptions : -1
   }
 
   /// Back to nobody: subscriptions and the place in the account are given up.
@@ -173,7 +209,7 @@ extension Connection {
   }
 
   /// Who the client says it is, as logs show it (FEATURES 4.077): never a secret.
-  private var claimedUser: String {
+  var claimedUser: String {
     if !options.nkey.isEmpty { return "Nkey \(quoted(options.nkey))" }
     if !options.user.isEmpty { return "User \(quoted(options.user))" }
     return ""

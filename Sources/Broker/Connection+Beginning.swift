@@ -18,14 +18,30 @@ extension Connection {
     if settings.options.noFastProducerStall { state.pointee.flags.insert(.noStall) }
     if settings.options.log.trace { state.pointee.flags.insert(.tracing) }
     if settings.requiresAuthentication { state.pointee.flags.insert(.awaitingAuthentication) }
-    sendInfo()
     if isRefused {
+      sendInfo()
       sendError("maximum connections exceeded")
       logError("maximum connections exceeded")
       close(.maxConnectionsExceeded)
       return
     }
-    if settings.requiresAuthentication { startAuthenticationTimer() }
+    guard let context = settings.tlsContext, let tls = settings.options.tls else {
+      sendInfo()
+      begun()
+      return
+    }
+    guard worker.server.admitsHandshake(at: worker.loop.now) else {
+      sendInfo()
+      sendError("Connection throttling is active. Please try again later.")
+      close(.maxConnectionsExceeded)
+      return
+    }
+    beginTLS(context, tls, allowsPlain: settings.options.allowNonTLS)
+  }
+
+  /// The client may speak NATS from here on.
+  func begun() {
+    if server.settings.requiresAuthentication { startAuthenticationTimer() }
     startPingTimer(first: true)
   }
 }

@@ -19,6 +19,9 @@ extension Connection {
     guard phase != .closed, closeReason == nil else { return }
     closeReason = reason
     server.logger.debug("\(self.label) - Client connection closed: \(reason.rawValue)")
+    if reason == .slowConsumerPendingBytes {
+      server.logger.info("\(self.label) - Slow Consumer Detected: MaxPending of \(state.pointee.maxPending) Exceeded")
+    }
     cancelTimers()
     leaveAccount()
     server.unregister(self)
@@ -53,6 +56,7 @@ extension Connection {
     }
     worker.freeBacklog(state)
     csys_unlock(state.lockPointer)
+    tls?.shutdown()
     shutdown(state.pointee.descriptor, Int32(SHUT_RDWR))
     worker.loop.remove(self, descriptor: state.pointee.descriptor)
     worker.connections[identifier] = nil
@@ -64,6 +68,7 @@ extension Connection {
   func cancelTimers() {
     if let pingTimer { worker.loop.cancel(pingTimer) }
     if let authenticationTimer { worker.loop.cancel(authenticationTimer) }
+    clearHandshakeTimer()
     pingTimer = nil
     authenticationTimer = nil
   }

@@ -11,7 +11,9 @@ import Subjects
 final class Connection: EventSource, @unchecked Sendable {
   /// How reading stands.
   enum Phase {
-    /// TLS must be spoken first, and may have begun.
+    /// Waits for the first byte, which tells whether TLS is spoken.
+    case sniffing
+    /// The TLS handshake is going on.
     case handshaking
     case open
     /// Waits for a verdict that is worked out elsewhere (bcrypt); what arrives stays in the socket.
@@ -62,6 +64,13 @@ final class Connection: EventSource, @unchecked Sendable {
   private var partialCount = 0
   private var partialCapacity = 0
 
+  // TLS.
+  var tls: TLSStream?
+  var tlsContext: TLSContext?
+  var handshakeTimer: TimerToken?
+  /// INFO waits for the handshake.
+  var handshakeComesFirst = false
+
   private var isPaused = false
   /// Counted among its account's connections.
   var isAdmitted = false
@@ -101,10 +110,15 @@ final class Connection: EventSource, @unchecked Sendable {
   // MARK: events
 
   override func ready(_ events: Readiness) {
+    if phase == .handshaking {
+      continueHandshake()
+      return
+    }
     if events.contains(.write) { worker.drain(state) }
     if !events.isDisjoint(with: [.read, .failed]) {
       switch phase {
       case .open: if !isPaused || events.contains(.failed) { readTurn() }
+      case .sniffing: sniff()
       case .closing: discardInput()
       case .handshaking, .suspended, .closed: break
       }
@@ -116,7 +130,7 @@ final class Connection: EventSource, @unchecked Sendable {
     var interest: Readiness = []
     switch phase {
     case .open: if !isPaused { interest.insert(.read) }
-    case .handshaking: interest.insert(.read)
+    case .sniffing, .handshaking: interest.insert(.read)
     case .closing: interest.insert(.read)
     case .suspended, .closed: break
     }
@@ -127,9 +141,11 @@ final class Connection: EventSource, @unchecked Sendable {
   // MARK: reading
 
   /// Reads and executes what is there: at most four full buffers, so that one connection cannot hold the loop.
-  private func readTurn() {
+  func readTurn() {
     let before = state.pointee.inMessages
-    for _ in 0..<4 {
+    var turns = 0
+    while turns < 4 || tls?.hasUnreadBytes == true {
+      turns += 1
       guard phase == .open, !isPaused else { break }
       let (buffer, have, capacity) = inputBuffer()
       let count = readIn(buffer + have, capacity - have)
@@ -140,7 +156,7 @@ final class Connection: EventSource, @unchecked Sendable {
       }
       guard execute(buffer, have + count) else { return }
       pauseIfReaderIsSlow()
-      if count < capacity - have { break }
+      if count < capacity - have, tls?.hasUnreadBytes != true { break }
     }
     if state.pointee.inMessages != before { noteActivity() }
   }
@@ -193,10 +209,11 @@ final class Connection: EventSource, @unchecked Sendable {
     partialCapacity = 0
   }
 
-  private static let endOfStream = -1
+  static let endOfStream = -1
 
   /// Bytes read; 0 when none are there now; negative at the end (`endOfStream`) or on an error.
   private func readIn(_ buffer: UnsafeMutableRawPointer, _ capacity: Int) -> Int {
+    if let tls { return readTLS(tls, buffer, capacity) }
     while true {
       let count = read(state.pointee.descriptor, buffer, capacity)
       if count > 0 { return count }
@@ -234,7 +251,8 @@ final class Connection: EventSource, @unchecked Sendable {
     phase = .open
     updateInterest()
     let (buffer, count, _) = inputBuffer()
-    if count > 0 { _ = execute(buffer, count) }
+    if count > 0, !execute(buffer, count) { return }
+    if tls?.hasUnreadBytes == true { readTurn() }
   }
 
   // MARK: pausing as a publisher
@@ -254,7 +272,10 @@ final class Connection: EventSource, @unchecked Sendable {
   func unpause() {
     guard isPaused else { return }
     isPaused = false
-    if phase == .open { updateInterest() }
+    guard phase == .open else { return }
+    updateInterest()
+    // What TLS has already taken from the socket will not be announced again.
+    if tls?.hasUnreadBytes == true { readTurn() }
   }
 
   func noteActivity() {
@@ -266,6 +287,7 @@ final class Connection: EventSource, @unchecked Sendable {
 
   /// Bytes taken, 0 when none can be now, negative when the connection is broken. Owner loop.
   func writeOut(_ bytes: UnsafeRawPointer, _ count: Int) -> Int {
+    if let tls { return writeTLS(tls, bytes, count) }
     while true {
       let written = write(state.pointee.descriptor, bytes, count)
       if written >= 0 { return written }

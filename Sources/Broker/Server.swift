@@ -27,7 +27,8 @@ public final class Server: @unchecked Sendable {
   private var nextIdentifier: UInt64 = 5
   private var listener: Listener?
   private var isStopping = false
-  var isLameDuck = false
+  private var handshakeLimiter: TLSRateLimiter?
+  private var isLameDuck = false
 
   /// Compiles the options. Throws what is wrong with them.
   public init(options: ServerOptions, loops: LoopGroup, logger: Logger) throws {
@@ -40,6 +41,7 @@ public final class Server: @unchecked Sendable {
     lock.initialize(to: 0)
     currentSettings = try ServerSettings(options, records: records)
     currentInfo = Self.makeInfo(currentSettings, identity, curve)
+    if let limit = options.tls?.connectionRateLimit, limit > 0 { handshakeLimiter = TLSRateLimiter(limit: limit) }
     workers = loops.loops.map { Worker(index: $0.index, loop: $0, server: self) }
   }
 
@@ -55,6 +57,43 @@ public final class Server: @unchecked Sendable {
     csys_lock(lock)
     defer { csys_unlock(lock) }
     return currentInfo
+  }
+
+  var currentConnectionCount: Int {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    return connectionCount
+  }
+
+  /// Swaps in what a reload has compiled.
+  func replaceSettings(_ new: ServerSettings) {
+    csys_lock(lock)
+    let port = currentInfo.port
+    currentSettings = new
+    currentInfo = Self.makeInfo(new, identity, curve)
+    currentInfo.port = port
+    currentInfo.lameDuckMode = isLameDuck
+    let limit = new.options.tls?.connectionRateLimit ?? 0
+    handshakeLimiter = limit > 0 ? TLSRateLimiter(limit: limit) : nil
+    csys_unlock(lock)
+  }
+
+  /// False when lame duck mode or shutdown has begun already. Loop 0.
+  func beginLameDuck() -> Bool {
+    if isStopping || isLameDuck { return false }
+    csys_lock(lock)
+    isLameDuck = true
+    currentInfo.lameDuckMode = true
+    csys_unlock(lock)
+    listener?.stop()
+    return true
+  }
+
+  /// TERM is not heard any more then (FEATURES 1.056).
+  public var isInLameDuckMode: Bool {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    return isLameDuck
   }
 
   var authenticator: Authenticator { Authenticator(settings: settings) }
@@ -107,6 +146,12 @@ public final class Server: @unchecked Sendable {
     host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
   }
 
+  /// Where clients connect, as the ports file shows it.
+  public var clientURLs: [String] {
+    guard let address = listener?.address else { return [] }
+    return ["nats://\(address)"]
+  }
+
   /// The port clients connect to.
   public var clientPort: Int { info.port }
 
@@ -152,6 +197,7 @@ public final class Server: @unchecked Sendable {
     if !isFull { connectionCount += 1 }
     csys_unlock(lock)
     let worker = workers[Int(identifier) % workers.count]
+    csys_add32(worker.clientCounter, 1)
     let nonce = settings.requiresNonce ? Random.nonce() : ""
     let connection = Connection(
       server: self, worker: worker, descriptor: descriptor, address: peer, identifier: identifier, nonce: nonce)
@@ -159,8 +205,16 @@ public final class Server: @unchecked Sendable {
     worker.loop.submit { connection.begin(isRefused: isFull) }
   }
 
+  /// Whether one more TLS handshake may start this second (FEATURES 1.045).
+  func admitsHandshake(at now: Int64) -> Bool {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    return handshakeLimiter?.allows(atNanoseconds: now) ?? true
+  }
+
   /// A connection is over.
   func unregister(_ connection: Connection) {
+    csys_add32(connection.worker.clientCounter, UInt32.max)
     guard connection.isCounted else { return }
     connection.isCounted = false
     csys_lock(lock)

@@ -1,5 +1,6 @@
 import Configuration
 import Crypto
+import Reactor
 import Subjects
 
 /// Everything that the configuration decides, compiled for use. Replaced as a whole by a reload.
@@ -11,23 +12,41 @@ final class ServerSettings: Sendable {
   let systemAccount: Account?
   let users: [String: UserRecord]
   let nkeyUsers: [String: UserRecord]
-  /// The account of clients that need no credentials because only the system account has users (FEATURES 4.070).
-  let noAuthUser: UserRecord?
+  /// Who clients without credentials are when only the system account has users (FEATURES 4.070).
+  let openUser: UserRecord?
+  /// Some listener takes users from client certificates.
+  let mapsCertificatesSomewhere: Bool
   let requiresAuthentication: Bool
   let requiresNonce: Bool
+  /// Finds users by their certificates; nil unless `verify_and_map` is set.
+  let certificateMapping: CertificateUserMapping?
+  /// TLS of the client listener.
+  let tlsContext: TLSContext?
 
-  init(_ options: ServerOptions, records: SubscriptionRecords) throws {
+  /// Rules of accounts that exist already, to be installed with these settings.
+  fileprivate let pendingRules: [(Account, AccountRules)]
+
+  /// Compiles the options. Accounts of `previous` are kept by name. Throws what is wrong; nothing is changed then.
+  init(_ options: ServerOptions, records: SubscriptionRecords, previous: ServerSettings? = nil) throws {
     self.options = options
     let clusterName = options.cluster?.name ?? ""
     let systemName = options.systemAccount.isEmpty ? Defaults.systemAccount : options.systemAccount
     var accounts: [String: Account] = [:]
+    var pending: [(Account, AccountRules)] = []
     func add(_ account: AccountOptions) throws {
-      accounts[account.name] = try Account(
-        options: account, isSystem: account.name == systemName, records: records, clusterName: clusterName)
+      let rules = try AccountRules(account, clusterName: clusterName)
+      if let kept = previous?.accounts[account.name] {
+        accounts[account.name] = kept
+        pending.append((kept, rules))
+      } else {
+        accounts[account.name] = Account(
+          name: account.name, isSystem: account.name == systemName, records: records, rules: rules)
+      }
     }
     for account in options.accounts { try add(account) }
     if accounts[Defaults.globalAccount] == nil { try add(AccountOptions(name: Defaults.globalAccount)) }
     if accounts[systemName] == nil, !options.noSystemAccount { try add(AccountOptions(name: systemName)) }
+    pendingRules = pending
     self.accounts = accounts
     globalAccount = accounts[Defaults.globalAccount]!
     systemAccount = options.noSystemAccount ? nil : accounts[systemName]
@@ -61,15 +80,39 @@ final class ServerSettings: Sendable {
     let onlySystemUsers = hasUsers && !hasSingle && everybody.allSatisfy { $0.account === system }
     self.users = users
     self.nkeyUsers = nkeyUsers
-    if !options.noAuthUser.isEmpty {
-      noAuthUser = users[options.noAuthUser] ?? nkeyUsers[options.noAuthUser]
-    } else if onlySystemUsers {
-      noAuthUser = UserRecord(
-        name: "", password: "", account: globalAccount, permissions: nil, allowedConnectionTypes: [])
-    } else {
-      noAuthUser = nil
-    }
+    openUser =
+      onlySystemUsers && options.noAuthUser.isEmpty
+      ? UserRecord(name: "", password: "", account: globalAccount, permissions: nil, allowedConnectionTypes: [])
+      : nil
+    mapsCertificatesSomewhere =
+      options.tls?.verifyAndMap == true || options.leafNodes?.tls?.verifyAndMap == true
+      || options.webSocket?.tls?.verifyAndMap == true || options.mqtt?.tls?.verifyAndMap == true
     requiresAuthentication = hasUsers || hasSingle
     requiresNonce = !nkeyUsers.isEmpty
+    certificateMapping =
+      options.tls?.verifyAndMap == true ? CertificateUserMapping(users: users.keys.sorted()) : nil
+    tlsContext = try options.tls.map { try TLSContext(.server, $0.parameters) }
+  }
+}
+
+extension ServerSettings {
+  /// Makes the accounts that were kept follow these settings.
+  func install() { for (account, rules) in pendingRules { account.install(rules) } }
+}
+
+extension TLSOptions {
+  /// The same settings as the TLS streams take them.
+  var parameters: TLSParameters {
+    var parameters = TLSParameters()
+    parameters.certificateFile = certificateFile
+    parameters.keyFile = keyFile
+    parameters.certificates = certificates.map { .init(certificateFile: $0.certificateFile, keyFile: $0.keyFile) }
+    parameters.authorityFile = caFile
+    parameters.verifiesClients = verify || verifyAndMap
+    parameters.skipsServerVerification = insecure
+    parameters.minimumVersion = minimumVersion == .tls13 ? .tls13 : .tls12
+    parameters.cipherSuites = cipherSuites
+    parameters.curvePreferences = curvePreferences
+    return parameters
   }
 }

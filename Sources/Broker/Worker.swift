@@ -22,6 +22,8 @@ final class Worker: @unchecked Sendable {
   /// How many handlers inside the server are on the stack.
   var depth = 0
   var nestedEntries: [MatchEntryPointer] = []
+  /// Where a mapping writes the subject it makes.
+  var mappedSubject = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
   var chunks = ChunkPool()
   /// Entries with deliveries that are not yet in their subscriptions' counts.
   private var touched: [MatchEntryPointer] = []
@@ -47,9 +49,14 @@ final class Worker: @unchecked Sendable {
   /// Connections of this loop that wait for their socket (atomically counted).
   let armedCount: UnsafeMutablePointer<UInt32>
 
+  /// How many connections this loop has been given (atomically counted).
+  let clientCounter: UnsafeMutablePointer<UInt32>
+  var clientCount: Int { Int(csys_load32(clientCounter)) }
   /// Connections this loop owns.
   var connections: [UInt64: Connection] = [:]
   var counters: UnsafeMutablePointer<WorkerCounters>
+  var sweepTimer: TimerToken?
+  let tlsScratch = TLSScratch()
   private var random: UInt64
 
   init(index: Int, loop: EventLoop, server: Server) {
@@ -62,6 +69,8 @@ final class Worker: @unchecked Sendable {
     drainLock.initialize(to: 0)
     armedCount = .allocate(capacity: 1)
     armedCount.initialize(to: 0)
+    clientCounter = .allocate(capacity: 1)
+    clientCounter.initialize(to: 0)
     counters = .allocate(capacity: 1)
     counters.initialize(to: WorkerCounters())
     random = UInt64.random(in: 1...UInt64.max)
@@ -169,6 +178,7 @@ final class Worker: @unchecked Sendable {
     resumePublishers()
     flushStages()
     foldDeliveries()
+    watchWriteDeadlines()
     wakeOthers()
   }
 

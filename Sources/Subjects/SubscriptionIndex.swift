@@ -108,6 +108,13 @@ public final class SubscriptionIndex: @unchecked Sendable {
     }
   }
 
+  /// Makes every cached result stale, after something else that decided it has changed.
+  public func invalidate() {
+    csys_lock(lock)
+    generations.wildcardChanged()
+    csys_unlock(lock)
+  }
+
   // MARK: Questions
 
   /// Finds the subscriptions that receive a message published to `subject`. `hash` is its `subjectHash`.

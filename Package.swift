@@ -43,7 +43,7 @@ let package = Package(
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),
     tests("CryptoTests", ["Crypto"]),
-    tests("ReactorTests", ["Reactor", "Crypto"]),
+    tests("ReactorTests", ["Reactor", "Crypto", "CSystem"]),
     tests("HTTPTests", ["HTTP", "Reactor"]),
     tests("ConfigurationTests", ["Configuration"]),
     tests("WireTests", ["Wire"]),

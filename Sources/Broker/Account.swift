@@ -10,7 +10,16 @@ final class AccountRules: Sendable {
   /// Throws what is wrong with a mapping.
   init(_ options: AccountOptions, clusterName: String) throws {
     limits = options.limits
-    mappings = try AccountMappings(options.mappings, clusterName: clusterName)
+    var mappings = AccountMappings()
+    for mapping in options.mappings {
+      mappings.set(
+        try AccountMapping(
+          source: mapping.source,
+          destinations: mapping.destinations.map { .init(subject: $0.subject, weight: $0.weight, cluster: $0.cluster) })
+      )
+    }
+    mappings.select(cluster: clusterName)
+    self.mappings = mappings
   }
 }
 
@@ -56,11 +65,9 @@ final class Account: @unchecked Sendable {
     index.invalidate()
   }
 
-  func hasMapping(for subject: UnsafeRawBufferPointer) -> Bool { rules.mappings.hasMapping(for: subject) }
-
-  /// The subject that a mapping makes of `subject`; nil when its weights send this message nowhere.
-  func mappedSubject(for subject: UnsafeRawBufferPointer, random: UInt64) -> [UInt8]? {
-    rules.mappings.map(subject, random: random)
+  func hasMapping(for subject: UnsafeRawBufferPointer) -> Bool {
+    let mappings = rules.mappings
+    return !mappings.isEmpty && mappings.mappings.contains { $0.matches(subject) }
   }
 
   // MARK: connections
@@ -93,13 +100,4 @@ final class Account: @unchecked Sendable {
 struct AccountCounts {
   var lock: UInt32 = 0
   var connections: UInt64 = 0
-}
-
-/// The mappings of an account in the order of their declaration.
-struct AccountMappings: Sendable {
-
-  init(_ options: [MappingOptions], clusterName: String) throws {}
-
-  func hasMapping(for subject: UnsafeRawBufferPointer) -> Bool { false }
-  func map(_ subject: UnsafeRawBufferPointer, random: UInt64) -> [UInt8]? { nil }
 }

@@ -1,4 +1,5 @@
 import CSystem
+import Glibc
 
 /// A pooled output buffer: a header followed by `Chunk.capacity` bytes and slack for over-copying.
 ///
@@ -9,23 +10,25 @@ struct Chunk {
   var start: Int
   /// End of the data.
   var end: Int
-  /// Bytes that fit; larger than `Chunk.capacity` only in chunks made for one large message.
-  var size: Int
 
-  /// Bytes of payload in a pooled chunk (64 KiB: 16 KiB costs a quarter more CPU in system calls).
-  static let capacity = 65536
+  /// Memory of a chunk: 64 KiB (16 KiB costs a quarter more CPU in system calls), whole pages of its own, so that a
+  /// backlog that is gone leaves no holes in the heap.
+  static let memory = 65536
+  /// Bytes of payload that fit.
+  static let capacity = memory - headerSize - slack
   /// Readable and writable bytes behind every buffer, so that copies may run over by a vector.
   static let slack = 64
   static let headerSize = MemoryLayout<Chunk>.stride
 
-  static func allocate(size: Int) -> ChunkPointer {
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: headerSize + size + slack, alignment: 16)
-    let chunk = memory.bindMemory(to: Chunk.self, capacity: 1)
-    chunk.initialize(to: Chunk(next: nil, start: 0, end: 0, size: size))
+  static func allocate() -> ChunkPointer {
+    let pages = mmap(nil, memory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let pages, pages != MAP_FAILED else { fatalError("out of memory for output buffers") }
+    let chunk = pages.bindMemory(to: Chunk.self, capacity: 1)
+    chunk.initialize(to: Chunk(next: nil, start: 0, end: 0))
     return chunk
   }
 
-  static func free(_ chunk: ChunkPointer) { UnsafeMutableRawPointer(chunk).deallocate() }
+  static func free(_ chunk: ChunkPointer) { munmap(chunk, memory) }
 }
 
 typealias ChunkPointer = UnsafeMutablePointer<Chunk>
@@ -42,7 +45,7 @@ struct ChunkPool {
   private var count = 0
 
   mutating func take() -> ChunkPointer {
-    guard let chunk = free else { return Chunk.allocate(size: Chunk.capacity) }
+    guard let chunk = free else { return Chunk.allocate() }
     free = chunk.pointee.next
     count -= 1
     chunk.pointee.next = nil
@@ -52,7 +55,7 @@ struct ChunkPool {
   }
 
   mutating func give(_ chunk: ChunkPointer) {
-    if count >= Self.kept || chunk.pointee.size != Chunk.capacity {
+    if count >= Self.kept {
       Chunk.free(chunk)
       return
     }

@@ -19,6 +19,9 @@ extension Connection {
     guard phase != .closed, closeReason == nil else { return }
     closeReason = reason
     server.logger.debug("\(self.label) - Client connection closed: \(reason.rawValue)")
+    if reason == .slowConsumerPendingBytes {
+      server.logger.info("\(self.label) - Slow Consumer Detected: MaxPending of \(state.pointee.maxPending) Exceeded")
+    }
     cancelTimers()
     leaveAccount()
     server.unregister(self)

@@ -31,30 +31,45 @@ extension Worker {
     finish(entry, message, from: connection)
   }
 
-  /// The subject is replaced by a mapping's; the new one is what permissions are checked against.
+  /// The subject is replaced by a mapping's; the new one is what permissions are checked against (FEATURES 2.011).
   private func publishMapped(_ message: Message, from connection: ConnectionPointer) {
     let scope = connection.pointee.scope
-    let account = scope.pointee.object.account
-    guard let subject = account.mappedSubject(for: message.subjectBytes, random: nextRandom()) else {
+    var mapped = message
+    guard let subject = map(message, scope.pointee.object.account) else {
       // The weights leave a part that goes nowhere.
       noteAccepted(message, from: connection)
+      answerUndelivered(message, from: connection)
       return
     }
-    subject.withUnsafeBytes { bytes in
-      var mapped = message
-      mapped.subject = bytes.baseAddress!
-      mapped.subjectLength = bytes.count - Chunk.slack
-      let object = connection.pointee.object
-      if connection.pointee.flags.contains(.tracing) { object.traceMapping(message.subjectBytes, mapped.subjectBytes) }
-      var entry = match(scope, mapped.subject, mapped.subjectLength, .mapped)
-      if entry.pointee.flags.contains(.denied) {
-        guard object.mayReply(to: mapped.subjectBytes, at: loop.now) else {
-          object.publishViolation(mapped.subjectBytes)
-          return
-        }
-        entry = match(scope, mapped.subject, mapped.subjectLength, .mappedUnrestricted)
+    mapped.subject = subject.baseAddress!
+    mapped.subjectLength = subject.count
+    let object = connection.pointee.object
+    if connection.pointee.flags.contains(.tracing) { object.traceMapping(message.subjectBytes, subject) }
+    var entry = match(scope, mapped.subject, mapped.subjectLength, .mapped)
+    if entry.pointee.flags.contains(.denied) {
+      guard object.mayReply(to: subject, at: loop.now) else {
+        object.publishViolation(subject)
+        return
       }
-      finish(entry, mapped, from: connection)
+      entry = match(scope, mapped.subject, mapped.subjectLength, .mappedUnrestricted)
+    }
+    finish(entry, mapped, from: connection)
+  }
+
+  /// The mapped subject, in this loop's buffer for it; nil when the message goes nowhere.
+  private func map(_ message: Message, _ account: Account) -> UnsafeRawBufferPointer? {
+    let mappings = account.rules.mappings
+    let random = nextRandom()
+    while true {
+      let room = UnsafeMutableRawBufferPointer(rebasing: mappedSubject[..<(mappedSubject.count - Chunk.slack)])
+      switch mappings.map(message.subjectBytes, random: random, into: room) {
+      case .unmapped: return message.subjectBytes
+      case .lost: return nil
+      case .mapped(let length):
+        if length <= room.count { return UnsafeRawBufferPointer(rebasing: room[..<length]) }
+        mappedSubject.deallocate()
+        mappedSubject = .allocate(byteCount: length + Chunk.slack, alignment: 16)
+      }
     }
   }
 
@@ -64,10 +79,12 @@ extension Worker {
       return
     }
     noteAccepted(message, from: connection)
-    let delivered = deliver(entry, message, from: connection)
-    if !delivered, let reply = message.reply, connection.pointee.flags.contains(.noResponders) {
-      sendNoResponders(connection, subject: message.subjectBytes, reply: reply, message.replyLength)
-    }
+    if !deliver(entry, message, from: connection) { answerUndelivered(message, from: connection) }
+  }
+
+  private func answerUndelivered(_ message: Message, from connection: ConnectionPointer) {
+    guard let reply = message.reply, connection.pointee.flags.contains(.noResponders) else { return }
+    sendNoResponders(connection, subject: message.subjectBytes, reply: reply, message.replyLength)
   }
 
   private func noteAccepted(_ message: Message, from connection: ConnectionPointer) {

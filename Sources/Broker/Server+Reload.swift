@@ -16,7 +16,8 @@ extension Server {
     replaceSettings(new)
     new.install()
     for change in changes { logger.info(change) }
-    let resendsInfo = old.options.maxPayload != options.maxPayload || old.options.clientAdvertise != options.clientAdvertise
+    let resendsInfo =
+      old.options.maxPayload != options.maxPayload || old.options.clientAdvertise != options.clientAdvertise
     for worker in workers {
       worker.loop.submit { [unowned worker] in
         for connection in Array(worker.connections.values) {

@@ -29,7 +29,7 @@ extension Worker {
     let framed = connection.pointee.flags.contains(.framed)
     if framed || connection.pointee.isWriting || connection.pointee.backlogHead != nil {
       appendBacklog(connection, stage, skipping: 0)
-      let overflow = connection.pointee.backlogBytes > connection.pointee.maxPending
+      let overflow = hasOverflowed(connection)
       let mustQueue =
         framed && !connection.pointee.isDrainQueued && !connection.pointee.isArmed && !overflow
       if mustQueue { connection.pointee.isDrainQueued = true }
@@ -52,7 +52,7 @@ extension Worker {
     }
     if written < total { prependBacklog(connection, stage, skipping: written) }
     let hasBacklog = connection.pointee.backlogHead != nil
-    let overflow = connection.pointee.backlogBytes > connection.pointee.maxPending
+    let overflow = hasOverflowed(connection)
     if hasBacklog, !overflow { arm(connection) }
     csys_unlock(connection.lockPointer)
     stage.reset()
@@ -76,6 +76,13 @@ extension Worker {
     let owner = Int(connection.pointee.loopIndex)
     server.workers[owner].queueDrain(connection.pointee.object)
     if owner != index { wakeMask |= 1 << UInt64(owner) }
+  }
+
+  /// Whether more waits than may; nothing is added to the backlog from then on. The connection's lock is held.
+  private func hasOverflowed(_ connection: ConnectionPointer) -> Bool {
+    guard connection.pointee.backlogBytes > connection.pointee.maxPending else { return false }
+    connection.pointee.isClosed = true
+    return true
   }
 
   /// Closes a receiver whose backlog exceeds `max_pending` (FEATURES 1.032).
@@ -130,13 +137,13 @@ extension Worker {
     var rest = count
     while rest > 0 {
       let tail: ChunkPointer
-      if let last = connection.pointee.backlogTail, last.pointee.end < last.pointee.size {
+      if let last = connection.pointee.backlogTail, last.pointee.end < Chunk.capacity {
         tail = last
       } else {
         tail = chunks.take()
         link(connection, tail)
       }
-      let part = min(rest, tail.pointee.size - tail.pointee.end)
+      let part = min(rest, Chunk.capacity - tail.pointee.end)
       memcpy(tail.bytes + tail.pointee.end, source, part)
       tail.pointee.end += part
       source += part
@@ -157,8 +164,11 @@ extension Worker {
   private func arm(_ connection: ConnectionPointer) {
     if connection.pointee.isArmed { return }
     connection.pointee.isArmed = true
-    csys_add32(server.workers[Int(connection.pointee.loopIndex)].armedCount, 1)
+    let owner = Int(connection.pointee.loopIndex)
+    csys_add32(server.workers[owner].armedCount, 1)
     connection.pointee.object.updateInterest()
+    // The owner watches the write deadline, and may be asleep.
+    if owner != index { wakeMask |= 1 << UInt64(owner) }
   }
 
   private func disarm(_ connection: ConnectionPointer) {

@@ -22,6 +22,8 @@ final class Worker: @unchecked Sendable {
   /// How many handlers inside the server are on the stack.
   var depth = 0
   var nestedEntries: [MatchEntryPointer] = []
+  /// Where a mapping writes the subject it makes.
+  var mappedSubject = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
   var chunks = ChunkPool()
   /// Entries with deliveries that are not yet in their subscriptions' counts.
   private var touched: [MatchEntryPointer] = []
@@ -53,6 +55,7 @@ final class Worker: @unchecked Sendable {
   /// Connections this loop owns.
   var connections: [UInt64: Connection] = [:]
   var counters: UnsafeMutablePointer<WorkerCounters>
+  var sweepTimer: TimerToken?
   let tlsScratch = TLSScratch()
   private var random: UInt64
 
@@ -175,6 +178,7 @@ final class Worker: @unchecked Sendable {
     resumePublishers()
     flushStages()
     foldDeliveries()
+    watchWriteDeadlines()
     wakeOthers()
   }
 

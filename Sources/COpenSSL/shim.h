@@ -59,6 +59,11 @@ static inline int cssl_general_name_count(const GENERAL_NAMES *s) { return s ? s
 static inline GENERAL_NAME *cssl_general_name_at(const GENERAL_NAMES *s, int i) { return sk_GENERAL_NAME_value(s, i); }
 static inline int cssl_object_count(const EXTENDED_KEY_USAGE *s) { return s ? sk_ASN1_OBJECT_num(s) : 0; }
 static inline ASN1_OBJECT *cssl_object_at(const EXTENDED_KEY_USAGE *s, int i) { return sk_ASN1_OBJECT_value(s, i); }
+static inline int cssl_cipher_count(const STACK_OF(SSL_CIPHER) *s) { return s ? sk_SSL_CIPHER_num(s) : 0; }
+static inline const SSL_CIPHER *cssl_cipher_at(const STACK_OF(SSL_CIPHER) *s, int i) { return sk_SSL_CIPHER_value(s, i); }
+static inline int cssl_ciphers_contain(STACK_OF(SSL_CIPHER) *s, const SSL_CIPHER *c) {
+  return s && sk_SSL_CIPHER_find(s, c) >= 0;
+}
 static inline void cssl_free(void *memory) { OPENSSL_free(memory); }
 
 // ---- errors

@@ -79,10 +79,22 @@ public final class TLSContext: @unchecked Sendable {
     let choice = credentials.first { credentials in
       if let name, !credentials.serves(name.hasSuffix(".") ? String(name.dropLast()) : name) { return false }
       let usable = SSL_check_chain(connection, credentials.leaf, credentials.key, credentials.chain)
-      return usable & CERT_PKEY_SIGN != 0
+      return usable & CERT_PKEY_SIGN != 0 && Self.hasSuite(for: credentials, connection)
     }
     guard let choice else { return }
     SSL_use_cert_and_key(connection, choice.leaf, choice.key, choice.chain, 1)
+  }
+
+  /// Whether the two sides share a suite for this kind of key; in TLS 1.3 suites have nothing to do with keys.
+  private static func hasSuite(for credentials: TLSCredentials, _ connection: OpaquePointer) -> Bool {
+    guard SSL_version(connection) < TLS1_3_VERSION else { return true }
+    let authentication = EVP_PKEY_get_base_id(credentials.key) == EVP_PKEY_RSA ? NID_auth_rsa : NID_auth_ecdsa
+    let offered = SSL_get_client_ciphers(connection)
+    let enabled = SSL_get_ciphers(connection)
+    return (0..<cssl_cipher_count(offered)).contains { index in
+      let cipher = cssl_cipher_at(offered, index)
+      return SSL_CIPHER_get_auth_nid(cipher) == authentication && cssl_ciphers_contain(enabled, cipher) == 1
+    }
   }
 
   private func setVerification(_ authorities: [OpaquePointer]) {

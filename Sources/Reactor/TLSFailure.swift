@@ -31,7 +31,8 @@ public struct TLSFailure: Sendable, Equatable {
     } else if inHandshake && opening.count == 2 && !Self.looksLikeTLS(opening.type, opening.major) {
       self.init("tls: first record does not look like a TLS handshake", isProbe: true)
     } else if stream.transport.pointee.errorNumber != 0 {
-      self.init("read: " + errorText(stream.transport.pointee.errorNumber))
+      let transport = stream.transport.pointee
+      self.init("\(transport.failedOperation): \(errorText(transport.errorNumber))")
     } else if stream.transport.pointee.reachedEnd {
       self.init(opening.count == 0 || !inHandshake ? "EOF" : "unexpected EOF")
     } else {

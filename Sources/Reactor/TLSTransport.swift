@@ -53,8 +53,9 @@ struct TLSTransport {
   private(set) var backlogCount = 0
 
   private(set) var reachedEnd = false
-  /// The error number that ended reading or writing; 0 for none.
+  /// The error number that ended reading or writing, and which of the two; 0 for none.
   private(set) var errorNumber: Int32 = 0
+  private(set) var failedOperation: StaticString = ""
   /// The first bytes that the peer sent: they tell who did not mean to speak TLS.
   private(set) var opening: (type: UInt8, major: UInt8, count: Int) = (0, 0, 0)
 
@@ -133,7 +134,7 @@ struct TLSTransport {
     } else if count == 0 {
       reachedEnd = true
     } else if errno != EAGAIN {
-      errorNumber = errno
+      (errorNumber, failedOperation) = (errno, "read")
     }
   }
 
@@ -155,9 +156,9 @@ struct TLSTransport {
     outputCount = 0
   }
 
-  /// Sends from the backlog; true when none is left.
+  /// Sends from the backlog; true when none is left and the socket can still be written to.
   mutating func sendBacklog() -> Bool {
-    guard let memory = backlog else { return true }
+    guard let memory = backlog else { return errorNumber == 0 }
     let sent = send(memory + backlogStart, count: backlogCount)
     backlogStart += sent
     backlogCount -= sent
@@ -175,7 +176,7 @@ struct TLSTransport {
       sent = Glibc.send(descriptor, bytes, count, Int32(MSG_NOSIGNAL))
     } while sent < 0 && errno == EINTR
     guard sent < 0 else { return sent }
-    if errno != EAGAIN { errorNumber = errno }
+    if errno != EAGAIN { (errorNumber, failedOperation) = (errno, "write") }
     return 0
   }
 

@@ -113,11 +113,10 @@ struct IndexStorage {
   // MARK: Places
 
   func findExact(_ subject: UnsafeRawBufferPointer, _ hash: UInt32) -> UInt32 {
-    var position = exactSubjects.start(hash)
+    var cursor = exactSubjects.start(hash)
     while true {
-      let reference = exactSubjects.candidate(position, hash)
+      let reference = exactSubjects.candidate(&cursor, hash)
       if reference == 0 || key(exact(reference)).equals(subject) { return reference }
-      position &+= 1
     }
   }
 
@@ -139,13 +138,12 @@ struct IndexStorage {
   }
 
   func findChild(_ parent: UInt32, _ token: UnsafeRawBufferPointer, _ hash: UInt32) -> UInt32 {
-    var position = edges.start(hash)
+    var cursor = edges.start(hash)
     while true {
-      let reference = edges.candidate(position, hash)
+      let reference = edges.candidate(&cursor, hash)
       if reference == 0 { return 0 }
       let child = node(reference)
       if child.pointee.parent == parent && self.token(child).equals(token) { return reference }
-      position &+= 1
     }
   }
 
@@ -297,15 +295,14 @@ struct IndexStorage {
 
   private mutating func findOrAddGroup(_ place: UInt32, _ kind: UInt8, _ queue: UInt32) -> UInt32 {
     let hash = Self.groupHash(place, kind, queue)
-    var position = groups.start(hash)
+    var cursor = groups.start(hash)
     while true {
-      let candidate = groups.candidate(position, hash)
+      let candidate = groups.candidate(&cursor, hash)
       if candidate == 0 { break }
       let record = group(candidate)
       if record.pointee.place == place && record.pointee.kind == kind && record.pointee.queue == queue {
         return candidate
       }
-      position &+= 1
     }
     let reference = arena.allocate(MemoryLayout<QueueGroup>.size)
     let chain = arena.pointer(place).assumingMemoryBound(to: UInt32.self)

@@ -4,7 +4,7 @@ import Glibc
 /// when freed, and pages that are never touched cost nothing.
 enum Pages {
   /// Blocks from this size on are mapped.
-  static let mappedFrom = 32 << 10
+  static let mappedFrom = 16 << 10
   static let pageSize = 4096
 
   static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {

@@ -3,8 +3,8 @@
 /// A chunk holds records of one size class, so a record costs its size rounded up to 8 bytes. A chunk whose last
 /// record is freed goes back to the system. Reference 0 means none.
 ///
-/// Invariant that makes unlocked reads safe: `pointer(_:)` reads only the spine and the chunk header, which
-/// never move while the arena lives, and a header is written before the reference to a record in it is given out.
+/// Invariant that makes unlocked reads safe: a `Reader` reads only the spine and a chunk's place, which never move
+/// while the arena lives, and a place is written before the reference to a record there is given out.
 /// `allocate` and `free` need the owner's lock.
 ///
 /// Limits: 2^20 chunks of 64 KiB; a record above 1 KiB has a chunk of its own.
@@ -20,9 +20,35 @@ struct SlabArena {
   static let ownChunkClass = classCount - 1
   static let spineLength = 17
 
-  fileprivate struct Chunk {
+  /// Where a chunk's records are.
+  fileprivate struct Place {
     var base: UnsafeMutableRawPointer?
-    var elementSize: UInt32
+    var elementSize: Int
+  }
+
+  /// From references to addresses, and nothing else: what threads without the lock may hold.
+  struct Reader: @unchecked Sendable {
+    /// Segment k holds the places of 16 << k chunks.
+    fileprivate let spine: UnsafeMutablePointer<UnsafeMutablePointer<Place>?>
+
+    @inline(__always)
+    fileprivate func place(_ number: UInt32) -> UnsafeMutablePointer<Place> {
+      let shifted = number &+ 16
+      let top = 31 &- UInt32(truncatingIfNeeded: shifted.leadingZeroBitCount)
+      return spine[Int(top &- 4)].unsafelyUnwrapped + Int(shifted ^ (1 &<< top))
+    }
+
+    /// The record of a reference that is not 0.
+    @inline(__always)
+    func pointer(_ reference: UInt32) -> UnsafeMutableRawPointer {
+      let place = place(reference &>> SlabArena.indexBits)
+      return place.pointee.base.unsafelyUnwrapped
+        + Int(reference & SlabArena.indexMask) &* place.pointee.elementSize
+    }
+  }
+
+  /// A chunk's bookkeeping.
+  private struct Chunk {
     /// Neighbours in the list of chunks of this class with room; `next` also links vacant chunk numbers.
     var next: UInt32
     var previous: UInt32
@@ -35,29 +61,10 @@ struct SlabArena {
     var sizeClass: UInt8
   }
 
-  /// From references to addresses, and nothing else: what threads without the lock may hold.
-  struct Reader: @unchecked Sendable {
-    /// Segment k holds the headers of 16 << k chunks.
-    fileprivate let spine: UnsafeMutablePointer<UnsafeMutablePointer<Chunk>?>
-
-    @inline(__always)
-    fileprivate func header(_ number: UInt32) -> UnsafeMutablePointer<Chunk> {
-      let shifted = number &+ 16
-      let top = 31 &- UInt32(truncatingIfNeeded: shifted.leadingZeroBitCount)
-      return spine[Int(top &- 4)].unsafelyUnwrapped + Int(shifted ^ (1 &<< top))
-    }
-
-    /// The record of a reference that is not 0.
-    @inline(__always)
-    func pointer(_ reference: UInt32) -> UnsafeMutableRawPointer {
-      let chunk = header(reference &>> SlabArena.indexBits)
-      return chunk.pointee.base.unsafelyUnwrapped
-        + Int(reference & SlabArena.indexMask) &* Int(chunk.pointee.elementSize)
-    }
-  }
-
   let reader: Reader
   private let open: UnsafeMutablePointer<UInt32>
+  private var chunks: UnsafeMutablePointer<Chunk>
+  private var chunkCapacity = 16
   private var chunkCount: UInt32 = 1
   private var vacant: UInt32 = 0
   private(set) var liveCount = 0
@@ -68,20 +75,21 @@ struct SlabArena {
     reader.spine.initialize(repeating: nil, count: Self.spineLength)
     open = .allocate(capacity: Self.classCount)
     open.initialize(repeating: 0, count: Self.classCount)
+    chunks = .allocate(capacity: chunkCapacity)
   }
 
   /// Frees everything; the arena must not be used afterwards.
   mutating func destroy() {
     for number in 1..<chunkCount {
-      let chunk = header(number)
-      if let base = chunk.pointee.base { Pages.free(base, Self.bytes(of: chunk)) }
+      if let base = reader.place(number).pointee.base { Pages.free(base, bytes(number)) }
     }
     for segment in 0..<Self.spineLength { reader.spine[segment]?.deallocate() }
     reader.spine.deallocate()
     open.deallocate()
+    chunks.deallocate()
   }
 
-  private func header(_ number: UInt32) -> UnsafeMutablePointer<Chunk> { reader.header(number) }
+  private func header(_ number: UInt32) -> UnsafeMutablePointer<Chunk> { chunks + Int(number) }
 
   /// The record of a reference that is not 0.
   func pointer(_ reference: UInt32) -> UnsafeMutableRawPointer { reader.pointer(reference) }
@@ -95,7 +103,7 @@ struct SlabArena {
     let index: UInt32
     if chunk.pointee.free != 0 {
       index = UInt32(chunk.pointee.free) &- 1
-      let record = chunk.pointee.base! + Int(index) &* Int(chunk.pointee.elementSize)
+      let record = pointer(number &<< Self.indexBits | index)
       chunk.pointee.free = UInt16(truncatingIfNeeded: record.load(as: UInt32.self))
     } else {
       index = UInt32(chunk.pointee.used)
@@ -112,8 +120,7 @@ struct SlabArena {
     let index = reference & Self.indexMask
     let chunk = header(number)
     if chunk.pointee.live == chunk.pointee.capacity { link(number, chunk) }
-    let record = chunk.pointee.base! + Int(index) &* Int(chunk.pointee.elementSize)
-    record.storeBytes(of: UInt32(chunk.pointee.free), as: UInt32.self)
+    pointer(reference).storeBytes(of: UInt32(chunk.pointee.free), as: UInt32.self)
     chunk.pointee.free = UInt16(truncatingIfNeeded: index &+ 1)
     chunk.pointee.live &-= 1
     liveCount &-= 1
@@ -121,16 +128,17 @@ struct SlabArena {
   }
 
   private mutating func emptied(_ number: UInt32, _ chunk: UnsafeMutablePointer<Chunk>) {
-    if chunk.pointee.capacity > 1 && Int(chunk.pointee.used) * Int(chunk.pointee.elementSize) <= Self.keptBytes {
+    let place = reader.place(number)
+    if chunk.pointee.capacity > 1 && Int(chunk.pointee.used) * place.pointee.elementSize <= Self.keptBytes {
       chunk.pointee.used = 0
       chunk.pointee.free = 0
       return
     }
     unlink(number, chunk)
-    let bytes = Self.bytes(of: chunk)
-    Pages.free(chunk.pointee.base!, bytes)
+    let bytes = bytes(number)
+    Pages.free(place.pointee.base!, bytes)
     mappedBytes -= bytes
-    chunk.pointee.base = nil
+    place.pointee.base = nil
     chunk.pointee.next = vacant
     vacant = number
   }
@@ -143,20 +151,30 @@ struct SlabArena {
       number = chunkCount
       precondition(number < Self.chunkLimit, "subject memory exceeds its limit of 64 GiB")
       chunkCount += 1
-      let segment = Int(31 &- UInt32((number + 16).leadingZeroBitCount)) - 4
-      if reader.spine[segment] == nil { reader.spine[segment] = .allocate(capacity: 16 << segment) }
+      makeRoom(for: number)
     }
     let single = sizeClass == Self.ownChunkClass
     let elementSize = single ? bytes : Self.classBytes(sizeClass)
     let capacity = single ? 1 : min(Self.chunkBytes / elementSize, Int(Self.indexMask))
     let size = single ? elementSize : Self.chunkBytes
+    reader.place(number).initialize(to: Place(base: Pages.allocate(size), elementSize: elementSize))
     header(number).initialize(
       to: Chunk(
-        base: Pages.allocate(size), elementSize: UInt32(elementSize), next: 0, previous: 0,
-        capacity: UInt16(capacity), used: 0, live: 0, free: 0, sizeClass: UInt8(sizeClass)))
+        next: 0, previous: 0, capacity: UInt16(capacity), used: 0, live: 0, free: 0, sizeClass: UInt8(sizeClass)))
     mappedBytes += size
     link(number, header(number))
     return number
+  }
+
+  private mutating func makeRoom(for number: UInt32) {
+    let segment = Int(31 &- UInt32((number + 16).leadingZeroBitCount)) - 4
+    if reader.spine[segment] == nil { reader.spine[segment] = .allocate(capacity: 16 << segment) }
+    if Int(number) < chunkCapacity { return }
+    let larger = UnsafeMutablePointer<Chunk>.allocate(capacity: chunkCapacity * 2)
+    larger.moveInitialize(from: chunks, count: chunkCapacity)
+    chunks.deallocate()
+    chunks = larger
+    chunkCapacity *= 2
   }
 
   /// New chunks with room go to the end: chunks at the front fill up while those behind may drain.
@@ -189,8 +207,8 @@ struct SlabArena {
     }
   }
 
-  private static func bytes(of chunk: UnsafeMutablePointer<Chunk>) -> Int {
-    chunk.pointee.capacity == 1 ? Int(chunk.pointee.elementSize) : chunkBytes
+  private func bytes(_ number: UInt32) -> Int {
+    header(number).pointee.capacity == 1 ? reader.place(number).pointee.elementSize : Self.chunkBytes
   }
 
   /// Classes: steps of 8 bytes to 128, of 32 to 256, of 64 to 512, of 128 to 1024, then a chunk each.

@@ -122,11 +122,10 @@ public final class SubscriptionRecords: @unchecked Sendable {
   }
 
   private func findQueue(_ name: UnsafeRawBufferPointer, _ hash: UInt32) -> UInt32 {
-    var position = state.pointee.namesByHash.start(hash)
+    var cursor = state.pointee.namesByHash.start(hash)
     while true {
-      let found = state.pointee.namesByHash.candidate(position, hash)
+      let found = state.pointee.namesByHash.candidate(&cursor, hash)
       if found == 0 || queueName(found).equals(name) { return found }
-      position += 1
     }
   }
 

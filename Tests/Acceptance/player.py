@@ -20,6 +20,8 @@ LOG_VOLATILE = [(re.compile(r"127\.0\.0\.1:\d+"), "<address>"), (re.compile(r"ci
 
 # How long a server may take for what must come; far more than it needs, as the machine may be busy.
 ANSWER_SECONDS = 5
+# How long the server under test may take for an answer that the reference gave at once.
+MISSING_SECONDS = 2
 
 
 class Connection:
@@ -110,6 +112,7 @@ class Player:
         self.script, self.server, self.certificates = script, server, certificates_folder
         self.quiet, self.expected = quiet, progress
         self.progress = []
+        self.behind = False
         self.connections = {}
 
     def play(self):
@@ -179,7 +182,9 @@ class Player:
             self.pump_until_quiet(self.quiet)
         elif len(self.progress) < len(self.expected):
             target = self.expected[len(self.progress)]
-            self.pump_until(lambda: self.reached(target), max(1.5, 20 * self.quiet))
+            # Once something is missing it stays missing: later steps do not wait for it again.
+            self.pump_until(lambda: self.reached(target), 0.1 if self.behind else MISSING_SECONDS)
+            self.behind = not self.reached(target)
             self.pump_until_quiet(0.01)
         else:
             self.pump_until_quiet(self.quiet)

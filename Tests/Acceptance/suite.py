@@ -1,6 +1,7 @@
-"""How tests are declared, run and counted. A suite is a module with a function `tests(context)` that returns `Test`s."""
+"""How tests are declared, run and counted. A suite is a module whose function `tests(context)` returns `Test`s."""
 import concurrent.futures
 import re
+import sys
 import threading
 import time
 import traceback
@@ -85,6 +86,15 @@ def run_all(suite, tests, results, jobs, pattern, missing_fails):
             run_one(suite, test, results, missing_fails)
 
 
+def brief_trace():
+    """The exception and the lines of our own files that led to it."""
+    kind, value, trace = sys.exc_info()
+    here = Path(__file__).parent
+    frames = [frame for frame in traceback.extract_tb(trace) if Path(frame.filename).parent == here]
+    lines = [f"{Path(frame.filename).name}:{frame.lineno}: {frame.line}" for frame in frames]
+    return "\n".join([f"{kind.__name__}: {value}", *lines])
+
+
 def run_one(suite, test, results, missing_fails):
     started = time.monotonic()
     word, note = "ok", ""
@@ -95,7 +105,7 @@ def run_one(suite, test, results, missing_fails):
     except Failure as failure:
         word, note = "FAIL", str(failure)
     except Exception:
-        word, note = "FAIL", traceback.format_exc()
+        word, note = "FAIL", brief_trace()
     seconds = time.monotonic() - started
     with results.lock:
         if word == "ok":

@@ -69,8 +69,9 @@ enum TLSFixtures {
     sign example /CN=example "subjectAltName=DNS:*.example.com,DNS:example.com"
     sign other /CN=other "subjectAltName=DNS:other.test,DNS:deep.*.test"
     sign cnonly /CN=localhost "basicConstraints=CA:FALSE"
+    names=email:derek@nats.io,email:d2@nats.io,DNS:client.nats.io,URI:SPIFFE://localhost/u
     sign client "/C=US/O=Acme/OU=a/OU=b/CN=client one/DC=com/DC=acme/emailAddress=c@acme.com" \
-      "subjectAltName=email:derek@nats.io,email:d2@nats.io,DNS:client.nats.io,URI:SPIFFE://localhost/u\nextendedKeyUsage=clientAuth"
+      "subjectAltName=$names\nextendedKeyUsage=clientAuth"
     sign stranger /CN=stranger "extendedKeyUsage=clientAuth" otherca
     sign wronguse /CN=wronguse "extendedKeyUsage=serverAuth"
     sign anyuse /CN=anyuse "extendedKeyUsage=2.5.29.37.0"
@@ -91,7 +92,8 @@ enum TLSFixtures {
     openssl pkcs8 -topk8 -in server.key -passout pass:x -out encrypted.key
     key expired
     openssl req -new -key expired.key -subj /CN=expired -out expired.csr
-    printf "[ca]\ndefault_ca=d\n[d]\ndatabase=index\nnew_certs_dir=.\nserial=serial\ndefault_md=sha256\npolicy=p\n" > ca.cnf
+    printf "[ca]\ndefault_ca=d\n[d]\ndatabase=index\nnew_certs_dir=.\nserial=serial\n" > ca.cnf
+    printf "default_md=sha256\npolicy=p\n" >> ca.cnf
     printf "[p]\ncommonName=supplied\n" >> ca.cnf
     : > index; echo 77 > serial
     openssl ca -batch -config ca.cnf -cert ca.pem -keyfile ca.key -in expired.csr -out expired.pem \
@@ -107,9 +109,9 @@ final class TLSPair {
 
   init(
     server: TLSContext, client: TLSContext, name: String = "localhost", replaying prefix: [UInt8] = [],
-    socketBuffer: Int32? = nil
+    socketBuffer: Int32? = nil, type: __socket_type = SOCK_STREAM
   ) {
-    let descriptors = Self.sockets(buffer: socketBuffer)
+    let descriptors = Self.sockets(type, buffer: socketBuffer)
     self.descriptors = descriptors
     self.server = prefix.withUnsafeBytes {
       TLSStream(serving: descriptors[0], context: server, scratch: TLSScratch(), replaying: $0)
@@ -117,16 +119,17 @@ final class TLSPair {
     self.client = TLSStream(connecting: descriptors[1], to: name, context: client, scratch: TLSScratch())
   }
 
-  deinit { closeBoth() }
-
-  func closeBoth() {
+  deinit {
     for descriptor in descriptors { close(descriptor) }
-    descriptors = []
   }
 
-  static func sockets(buffer: Int32? = nil) -> [Int32] {
+  func closeClient() {
+    close(descriptors.removeLast())
+  }
+
+  static func sockets(_ type: __socket_type = SOCK_STREAM, buffer: Int32? = nil) -> [Int32] {
     var descriptors: [Int32] = [0, 0]
-    let made = socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &descriptors)
+    let made = socketpair(AF_UNIX, Int32(type.rawValue | SOCK_NONBLOCK.rawValue), 0, &descriptors)
     precondition(made == 0)
     if var buffer {
       for descriptor in descriptors {
@@ -157,6 +160,12 @@ extension TLSStream {
     var buffer = [UInt8](repeating: 0, count: room)
     guard case .bytes(let count) = buffer.withUnsafeMutableBytes({ read(into: $0) }) else { return nil }
     return Array(buffer[..<count])
+  }
+
+  /// The outcome of one read with little room.
+  func readOnce() -> Reading {
+    var buffer = [UInt8](repeating: 0, count: 100)
+    return buffer.withUnsafeMutableBytes { read(into: $0) }
   }
 
   func write(_ bytes: [UInt8]) -> Writing { bytes.withUnsafeBytes { write($0) } }

@@ -75,8 +75,8 @@ import Testing
       }
       return tokens.joined(separator: ".")
     }
-    for round in 0..<20_000 {
-      let growing = (round / 4000) % 2 == 0
+    for round in 0..<12_000 {
+      let growing = (round / 3000) % 2 == 0
       switch Int.random(in: 0..<10, using: &generator) {
       case 0..<(growing ? 5 : 2):
         let new = subject(wild: Bool.random(using: &generator))

@@ -74,11 +74,11 @@ public struct Permissions: Sendable, Equatable {
 }
 
 public struct SubjectPermission: Sendable, Equatable {
-  /// Empty: everything that is not denied.
-  public var allow: [String]
+  /// `nil`: everything that is not denied; empty: nothing.
+  public var allow: [String]?
   public var deny: [String]
 
-  public init(allow: [String] = [], deny: [String] = []) {
+  public init(allow: [String]? = nil, deny: [String] = []) {
     self.allow = allow
     self.deny = deny
   }

@@ -48,8 +48,10 @@ public struct CompressionOptions: Sendable, Equatable {
     case best = "s2_best"
     case notSupported = "not supported"
   }
-  /// `nil`: not configured.
+  /// `nil`: not configured, or not checked yet.
   public var mode: Mode?
+  /// The mode as the file spells it; the cross checks turn it into `mode`.
+  var modeText = ""
   /// For `automatic`: up to four ascending thresholds; empty: 10 ms, 50 ms, 100 ms.
   public var roundTripThresholdsNanoseconds: [Int64] = []
 

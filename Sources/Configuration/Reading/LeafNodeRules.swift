@@ -1,0 +1,101 @@
+/// Rules of leaf nodes that reading and the cross checks share (FEATURES 3.342).
+enum LeafNodeRules {
+  struct Problem: Error {
+    let text: String
+  }
+
+  static func authorizationProblem(_ leaf: LeafNodeOptions) -> String? {
+    guard !leaf.users.isEmpty else { return nil }
+    if !leaf.user.isEmpty { return "can not have a single user/pass and a users array" }
+    if !leaf.nkey.isEmpty { return "can not have a single nkey and a users array" }
+    var names: Set<String> = []
+    for user in leaf.users where !names.insert(user.user).inserted {
+      return "duplicate user \(GoText.quoted(user.user)) detected in leafnode authorization"
+    }
+    return nil
+  }
+
+  static func minimumVersionProblem(_ version: String) -> String? {
+    guard let numbers = SemanticVersion(version) else { return "invalid leafnode's minimum version: invalid semver" }
+    return numbers < SemanticVersion(2, 8, 0) ? "the minimum version should be at least 2.8.0" : nil
+  }
+
+  /// A proxy serves WebSocket connections only. Answers a warning, if there is one.
+  static func checkProxy(of remote: LeafNodeRemoteOptions) -> Result<String?, Problem> {
+    guard let proxy = remote.proxy, !proxy.url.isEmpty else { return .success(nil) }
+    guard let url = ServerURL(proxy.url) else {
+      return .failure(Problem(text: "invalid proxy URL: parse \(GoText.quoted(proxy.url)): invalid URL"))
+    }
+    guard url.scheme == "http" || url.scheme == "https" else {
+      return .failure(Problem(text: "proxy URL scheme must be http or https, got: \(url.scheme)"))
+    }
+    if url.host.isEmpty { return .failure(Problem(text: "proxy URL must specify a host")) }
+    if proxy.timeoutNanoseconds < 0 { return .failure(Problem(text: "proxy timeout must be >= 0")) }
+    if proxy.user.isEmpty != proxy.password.isEmpty {
+      return .failure(Problem(text: "proxy username and password must both be specified or both be empty"))
+    }
+    guard !remote.urls.isEmpty else { return .success(nil) }
+    if remote.tls == nil, let secure = remote.urls.first(where: { $0.scheme == "wss" }) {
+      return .failure(
+        Problem(
+          text: "proxy is configured but remote URL \(secure.text()) requires TLS and no TLS configuration is "
+            + "provided. When using proxy with TLS endpoints, ensure TLS is properly configured for the leafnode "
+            + "remote"))
+    }
+    let ignored = "proxy configuration will"
+    if !remote.urls.contains(where: { $0.scheme == "ws" || $0.scheme == "wss" }) {
+      return .success(
+        "\(ignored) be ignored: proxy settings only apply to WebSocket connections (ws:// or wss://), "
+          + "but all configured URLs use TCP connections (nats://)")
+    }
+    if remote.urls.contains(where: { $0.scheme != "ws" && $0.scheme != "wss" }) {
+      return .success(
+        "\(ignored) only be used for WebSocket URLs: proxy settings do not apply to TCP connections (nats://)")
+    }
+    return .success(nil)
+  }
+}
+
+extension LeafNodeRemoteOptions {
+  /// What tells remotes apart, and how they are named in messages.
+  func name(redacting: Bool) -> String {
+    var credentialsText = ""
+    if !credentials.isEmpty {
+      credentialsText = ", credentials=\(GoText.quoted(credentials))"
+    } else if !nkey.isEmpty {
+      credentialsText = ", nkey=" + GoText.quoted(redacting ? "[REDACTED]" : nkey)
+    }
+    let account = localAccount.isEmpty ? Defaults.globalAccount : localAccount
+    let texts = urls.map { $0.text(redacting: redacting) }
+    return "urls=\(GoText.quoted(texts)), account=\(GoText.quoted(account))\(credentialsText)"
+  }
+}
+
+/// The three numbers of a version; what follows a `-` or `+` must be well formed and does not count.
+struct SemanticVersion: Comparable {
+  let numbers: [Int]
+
+  init(_ major: Int, _ minor: Int, _ patch: Int) {
+    numbers = [major, minor, patch]
+  }
+
+  init?(_ text: String) {
+    let core = text.prefix { $0 != "-" && $0 != "+" }
+    let suffix = text.dropFirst(core.count)
+    let parts = core.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 3, suffix.isEmpty || suffix.count > 1 else { return nil }
+    guard suffix.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-+.".contains($0)) }) else { return nil }
+    var numbers: [Int] = []
+    for part in parts {
+      guard let number = Int(part), part.allSatisfy({ $0.isASCII && $0.isNumber }),
+        part.count == 1 || part.first != "0"
+      else { return nil }
+      numbers.append(number)
+    }
+    self.numbers = numbers
+  }
+
+  static func < (left: SemanticVersion, right: SemanticVersion) -> Bool {
+    left.numbers.lexicographicallyPrecedes(right.numbers)
+  }
+}

@@ -25,7 +25,7 @@ final class AccountRules: Sendable {
 
 /// An isolated subject space with its limits (FEATURES 4.023 to 4.026). It outlives reloads that keep its name.
 ///
-/// Invariant: `index` locks itself; counts are changed atomically; `rules` is replaced and read under `lock`.
+/// Invariant: `index` locks itself; counts are changed atomically; `rules` and `links` are replaced and read under `lock`.
 final class Account: @unchecked Sendable {
   let name: String
   let isSystem: Bool
@@ -34,6 +34,7 @@ final class Account: @unchecked Sendable {
   private(set) var openScope: PublishScope!
   private let counts: UnsafeMutablePointer<AccountCounts>
   private var currentRules: AccountRules
+  private var currentLinks = AccountLinks.none
 
   init(name: String, isSystem: Bool, records: SubscriptionRecords, rules: AccountRules) {
     self.name = name
@@ -70,6 +71,22 @@ final class Account: @unchecked Sendable {
     return !mappings.isEmpty && mappings.mappings.contains { $0.matches(subject) }
   }
 
+  // MARK: links
+
+  /// What is shared with other accounts. Any thread.
+  var links: AccountLinks {
+    csys_lock(counts.pointer(to: \.lock)!)
+    defer { csys_unlock(counts.pointer(to: \.lock)!) }
+    return currentLinks
+  }
+
+  /// Takes new links; connections follow with `refreshShadows` on their loops.
+  func install(_ links: AccountLinks) {
+    csys_lock(counts.pointer(to: \.lock)!)
+    currentLinks = links
+    csys_unlock(counts.pointer(to: \.lock)!)
+  }
+
   // MARK: connections
 
   var connectionCount: Int { Int(csys_load64(UnsafePointer(counts.pointer(to: \.connections)!))) }
@@ -91,10 +108,15 @@ final class Account: @unchecked Sendable {
   var subscriptionCount: Int { index.count }
 
   /// A subscription of a connection has come.
-  func didSubscribe(_ subscription: SubscriptionPointer, connection: Connection) {}
+  func didSubscribe(_ subscription: SubscriptionPointer, connection: Connection) {
+    let imports = links.streamImports
+    if !imports.isEmpty { connection.addShadows(for: subscription, imports) }
+  }
 
   /// A subscription of a connection is about to go.
-  func willUnsubscribe(_ subscription: SubscriptionPointer, connection: Connection) {}
+  func willUnsubscribe(_ subscription: SubscriptionPointer, connection: Connection) {
+    connection.removeShadows(of: subscription)
+  }
 }
 
 struct AccountCounts {

@@ -80,7 +80,10 @@ extension Connection {
       close(.tlsHandshakeError)
       return
     }
-    guard isConnected else { return }
+    guard isConnected else {
+      refreshShadows()
+      return
+    }
     guard reauthorize(settings, old: old) else { return }
     if resendsInfo, options.protocolVersion >= 1 { sendInfo() }
   }
@@ -122,6 +125,7 @@ extension Connection {
   private func adopt(_ renewed: UserRecord?) {
     rebind(to: renewed)
     removeForbiddenSubscriptions()
+    refreshShadows()
   }
 
   /// Subscriptions that the new permissions do not allow end, and the client is told (FEATURES 1.039).

@@ -43,6 +43,7 @@ public final class Server: @unchecked Sendable {
     currentInfo = Self.makeInfo(currentSettings, identity, curve)
     if let limit = options.tls?.connectionRateLimit, limit > 0 { handshakeLimiter = TLSRateLimiter(limit: limit) }
     workers = loops.loops.map { Worker(index: $0.index, loop: $0, server: self) }
+    currentSettings.install()
   }
 
   deinit { lock.deallocate() }

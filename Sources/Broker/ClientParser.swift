@@ -115,6 +115,16 @@ extension Worker {
         position = position &+ 4 &+ subjectLength &+ 1 &+ tailLength
         continue frames
       }
+      if word == 0x4255_5048 || word == 0x6275_7068, connection.pointee.flags.isDisjoint(with: .careful),
+        base.load(fromByteOffset: position &+ 4, as: UInt8.self) == 0x20
+      {
+        // "HPUB " or "hpub "
+        let used = publishWithHeaders(connection, base + position, count &- position)
+        if used > 0 {
+          position &+= used
+          continue frames
+        }
+      }
       switch handleFrame(connection, base + position, count - position) {
       case .used(let length): position &+= length
       case .incomplete(let needed): return .consumed(position, needed: needed)

@@ -26,7 +26,8 @@ extension Server {
       }
     }
     closeExcessConnections(new.options.maxConnections)
-    logger.info("Reloaded server configuration")
+    let digest = options.configurationDigest
+    logger.info("Reloaded server configuration\(digest.isEmpty ? "" : " (\(digest))")")
   }
 
   /// The youngest connections above a lowered `max_connections` are closed.

@@ -147,6 +147,12 @@ public final class Server: @unchecked Sendable {
     host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
   }
 
+  /// Where clients connect, as the ports file shows it.
+  public var clientURLs: [String] {
+    guard let address = listener?.address else { return [] }
+    return ["nats://\(address)"]
+  }
+
   /// The port clients connect to.
   public var clientPort: Int { info.port }
 

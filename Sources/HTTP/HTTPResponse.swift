@@ -101,7 +101,7 @@ struct HTTPResponseWriter {
     bytes.append(contentsOf: "\r\n".utf8)
   }
 
-  static func appendChunk(_ chunk: UnsafeRawBufferPointer, to bytes: inout [UInt8]) {
+  static func appendChunk(_ chunk: [UInt8], to bytes: inout [UInt8]) {
     guard !chunk.isEmpty else { return }
     bytes.append(contentsOf: String(chunk.count, radix: 16).utf8)
     bytes.append(contentsOf: "\r\n".utf8)

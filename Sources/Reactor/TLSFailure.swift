@@ -28,8 +28,10 @@ public struct TLSFailure: Sendable, Equatable {
     if let verification = stream.verification {
       let presented = verification.presented
       self.init(verification.text + (presented.isEmpty ? "" : " (\(presented.joined(separator: "; ")))"))
-    } else if inHandshake && opening.count == 2 && !Self.looksLikeTLS(opening.type, opening.major) {
+    } else if inHandshake && opening.isForeign {
       self.init("tls: first record does not look like a TLS handshake", isProbe: true)
+    } else if inHandshake && opening.isSSL2 {
+      self.init("tls: unsupported SSLv2 handshake received")
     } else if stream.transport.pointee.errorNumber != 0 {
       let transport = stream.transport.pointee
       self.init("\(transport.failedOperation): \(errorText(transport.errorNumber))")
@@ -38,10 +40,6 @@ public struct TLSFailure: Sendable, Equatable {
     } else {
       self.init(Self.text(code, stream))
     }
-  }
-
-  private static func looksLikeTLS(_ type: UInt8, _ majorVersion: UInt8) -> Bool {
-    (type == 0x15 || type == 0x16) && majorVersion < 0x10
   }
 
   private static func text(_ code: UInt, _ stream: TLSStream) -> String {

@@ -220,7 +220,7 @@ extension Worker {
     stage = appendLineEnd(to: stage)
     stage.pointee.messages &+= 1
     stage.pointee.payloadBytes &+= UInt64(message.size - stripped)
-    if row.pointee.flags.contains(.tracksReplies), message.reply != nil {
+    if row.pointee.flags.contains(.tracksReplies), message.replyLength > 0 {
       connection.pointee.object.noteReply(message.replyBytes, at: loop.now)
     }
     if connection.pointee.backlogBytes > Self.congestionMark { congested = connection }

@@ -14,7 +14,7 @@ extension Server {
     let new = try ServerSettings(options, records: records, previous: old)
     try logger.apply(options.log.loggerSettings)
     replaceSettings(new)
-    new.install()
+    new.install(retire: retire)
     for change in changes { logger.info(change) }
     let resendsInfo =
       old.options.maxPayload != options.maxPayload || old.options.clientAdvertise != options.clientAdvertise

@@ -102,9 +102,11 @@ final class ServerSettings: Sendable {
 
 extension ServerSettings {
   /// Makes the accounts follow these settings.
-  func install() {
+  ///
+  /// - Parameter retire: runs its argument when no loop can use what it releases any more.
+  func install(retire: (@escaping @Sendable () -> Void) -> Void) {
     for (account, rules) in pendingRules { account.install(rules) }
-    for (account, links) in links { account.install(links) }
+    for (account, links) in links { account.install(links, retire: retire) }
   }
 }
 

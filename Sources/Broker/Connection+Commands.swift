@@ -107,9 +107,10 @@ extension Connection {
     }
     let records = server.records
     subscriptions.remove(subscription, in: records)
-    account.willUnsubscribe(subscription, connection: self)
+    let subject = account.willUnsubscribe(subscription, connection: self)
     account.index.remove(subscription)
     worker.loop.epochs.retire(on: worker.index) { records.release(subscription) }
+    if let subject { account.didUnsubscribe(subject, on: worker) }
   }
 
   /// Ends all subscriptions.
@@ -119,11 +120,13 @@ extension Connection {
     subscriptions.forEach(in: server.records) { all.append($0) }
     if all.isEmpty { return }
     let records = server.records
+    var subjects: [[UInt8]] = []
     for subscription in all {
-      account.willUnsubscribe(subscription, connection: self)
+      if let subject = account.willUnsubscribe(subscription, connection: self) { subjects.append(subject) }
       account.index.remove(subscription)
     }
     subscriptions.destroy()
+    for subject in subjects { account.didUnsubscribe(subject, on: worker) }
     worker.loop.epochs.retire(on: worker.index) { for subscription in all { records.release(subscription) } }
   }
 

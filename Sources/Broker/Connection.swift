@@ -49,6 +49,8 @@ final class Connection: EventSource, @unchecked Sendable {
   // Its subscriptions.
   var subscriptions = SidTable()
   var maxSubscriptions = -1
+  /// What listens for them in other accounts, by the number of the subscription.
+  var shadows: [UInt32: [Shadow]] = [:]
 
   // Timers.
   var pingTimer: TimerToken?

@@ -14,6 +14,8 @@ struct Message {
   var body: UnsafeRawPointer
   /// Bytes in `body`, without the CR LF that follows them.
   var size: Int
+  /// It came through a service import: it is not exported again as a stream.
+  var isImported = false
 
   var subjectBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: subject, count: subjectLength) }
   var replyBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: reply, count: replyLength) }
@@ -110,11 +112,11 @@ extension Worker {
   func deliver(_ entry: MatchEntryPointer, _ message: Message, from publisher: ConnectionPointer?) -> Bool {
     guard entry.pointee.rowCount > 0, let rows = entry.pointee.rows else { return false }
     var delivered = false
-    for position in 0..<Int(entry.pointee.plainCount) where deliver(rows + position, message, from: publisher) {
+    for position in 0..<Int(entry.pointee.plainCount) where deliver(rows + position, entry, message, from: publisher) {
       delivered = true
     }
     for group in 0..<Int(entry.pointee.groupCount)
-    where deliverQueue(entry.pointee.groups![group], rows, message, from: publisher) {
+    where deliverQueue(entry.pointee.groups![group], entry, message, from: publisher) {
       delivered = true
     }
     touch(entry)
@@ -124,20 +126,23 @@ extension Worker {
 
   /// One member of a queue group, chosen at random; the next one when it cannot take the message (FEATURES 2.004).
   private func deliverQueue(
-    _ group: QueueGroup, _ rows: UnsafeMutablePointer<Row>, _ message: Message, from publisher: ConnectionPointer?
+    _ group: QueueGroup, _ entry: MatchEntryPointer, _ message: Message, from publisher: ConnectionPointer?
   ) -> Bool {
+    let rows = entry.pointee.rows.unsafelyUnwrapped
     let first = group.count == 1 ? 0 : random(below: group.count)
     for tried in 0..<group.count {
       let member = group.start + (first + tried) % group.count
-      if deliver(rows + Int(member), message, from: publisher) { return true }
+      if deliver(rows + Int(member), entry, message, from: publisher) { return true }
     }
     return false
   }
 
   /// One row. False when the receiver does not get the message.
-  private func deliver(_ row: UnsafeMutablePointer<Row>, _ message: Message, from publisher: ConnectionPointer?) -> Bool
-  {
+  private func deliver(
+    _ row: UnsafeMutablePointer<Row>, _ entry: MatchEntryPointer, _ message: Message, from publisher: ConnectionPointer?
+  ) -> Bool {
     let flags = row.pointee.flags
+    if flags.contains(.shadow), message.isImported { return false }
     if flags.contains(.noEcho), row.pointee.connection == publisher { return false }
     if flags.contains(.limited) {
       let count = row.pointee.subscription.addDelivered(1)
@@ -155,7 +160,13 @@ extension Worker {
         return subscriber.receive(message, from: publisher, on: self)
       }
     }
-    write(message, to: row)
+    if flags.contains(.renamed) {
+      var renamed = message
+      (renamed.subject, renamed.subjectLength) = entry.name(of: row)
+      write(renamed, to: row)
+    } else {
+      write(message, to: row)
+    }
     return true
   }
 
@@ -209,7 +220,7 @@ extension Worker {
     stage = appendLineEnd(to: stage)
     stage.pointee.messages &+= 1
     stage.pointee.payloadBytes &+= UInt64(message.size - stripped)
-    if row.pointee.flags.contains(.tracksReplies), message.reply != nil {
+    if row.pointee.flags.contains(.tracksReplies), message.replyLength > 0 {
       connection.pointee.object.noteReply(message.replyBytes, at: loop.now)
     }
     if connection.pointee.backlogBytes > Self.congestionMark { congested = connection }

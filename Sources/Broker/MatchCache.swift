@@ -4,7 +4,7 @@ import Subjects
 
 /// How one receiver of a match is reached.
 struct RowFlags: OptionSet {
-  let rawValue: UInt8
+  let rawValue: UInt16
   /// The receiver takes headers.
   static let headers = RowFlags(rawValue: 1 << 0)
   /// A handler inside the server.
@@ -17,9 +17,13 @@ struct RowFlags: OptionSet {
   static let tracksReplies = RowFlags(rawValue: 1 << 4)
   /// Deliveries are written to the trace log.
   static let tracing = RowFlags(rawValue: 1 << 5)
+  /// The receiver imports the stream from another account.
+  static let shadow = RowFlags(rawValue: 1 << 6)
+  /// The receiver sees another subject: `Row.name`.
+  static let renamed = RowFlags(rawValue: 1 << 7)
 
   /// Any of these needs a look at each message.
-  static let careful: RowFlags = [.internal, .limited, .noEcho, .tracksReplies, .tracing]
+  static let careful: RowFlags = [.internal, .limited, .noEcho, .tracksReplies, .tracing, .renamed]
 }
 
 /// One receiver of a cached match.
@@ -30,9 +34,11 @@ struct Row {
   /// The subscription identifier, when it has at most 8 bytes.
   let sid: UInt64
   let sidLength: Int32
-  let flags: RowFlags
+  var flags: RowFlags
   /// Deliveries of this batch, not yet added to the subscription's count.
   var pending: UInt32 = 0
+  /// Where in the entry's names the subject stands that a renamed row delivers.
+  var name: UInt32 = 0
 }
 
 /// What a match entry says besides its rows.
@@ -82,9 +88,36 @@ struct MatchEntry {
   var groupCapacity: Int32 = 0
   var rows: UnsafeMutablePointer<Row>?
   var groups: UnsafeMutablePointer<QueueGroup>?
+  /// Subjects of renamed rows: 4 bytes of length, then the bytes.
+  var names: UnsafeMutableRawPointer?
+  var namesLength: UInt32 = 0
+  var namesCapacity: UInt32 = 0
 }
 
 typealias MatchEntryPointer = UnsafeMutablePointer<MatchEntry>
+
+extension UnsafeMutablePointer where Pointee == MatchEntry {
+  /// Keeps a subject for a renamed row; returns where.
+  func addName(_ name: [UInt8]) -> UInt32 {
+    let start = pointee.namesLength
+    let end = start + 4 + UInt32(name.count)
+    if end + UInt32(Chunk.slack) > pointee.namesCapacity {
+      pointee.namesCapacity = max(128, (end + UInt32(Chunk.slack)) * 2)
+      pointee.names = realloc(pointee.names, Int(pointee.namesCapacity))!
+    }
+    let names = pointee.names.unsafelyUnwrapped
+    names.storeBytes(of: UInt32(name.count), toByteOffset: Int(start), as: UInt32.self)
+    name.withUnsafeBytes { (names + Int(start) + 4).copyMemory(from: $0.baseAddress!, byteCount: name.count) }
+    pointee.namesLength = end
+    return start
+  }
+
+  /// The subject that a renamed row delivers; has `Chunk.slack` readable bytes behind it.
+  func name(of row: UnsafeMutablePointer<Row>) -> (UnsafeRawPointer, Int) {
+    let start = UnsafeRawPointer(pointee.names.unsafelyUnwrapped) + Int(row.pointee.name)
+    return (start + 4, Int(start.loadUnaligned(as: UInt32.self)))
+  }
+}
 
 /// A loop's direct-mapped cache of matches, validated by generation. Confined to its loop.
 ///
@@ -144,6 +177,7 @@ extension Worker {
     entry.pointee.plainCount = 0
     entry.pointee.rowCount = 0
     entry.pointee.groupCount = 0
+    entry.pointee.namesLength = 0
     setKey(entry, subject, length)
 
     let object = scope.pointee.object
@@ -164,7 +198,7 @@ extension Worker {
       let run = matchResult.groups[group]
       let start = entry.pointee.rowCount
       for position in run.start..<run.start + run.count {
-        append(matchResult.queued[Int(position)], to: entry, subject: bytes)
+        append(matchResult.queued[Int(position)], to: entry, subject: bytes, isQueued: true)
       }
       let count = entry.pointee.rowCount - start
       if count > 0 { append(QueueGroup(start: start, count: count), to: entry) }
@@ -190,9 +224,16 @@ extension Worker {
     memcpy(entry.pointee.key!, subject, length)
   }
 
-  private func append(_ subscription: SubscriptionPointer, to entry: MatchEntryPointer, subject: UnsafeRawBufferPointer)
-  {
-    guard let row = makeRow(subscription, subject: subject) else { return }
+  private func append(
+    _ subscription: SubscriptionPointer, to entry: MatchEntryPointer, subject: UnsafeRawBufferPointer,
+    isQueued: Bool = false
+  ) {
+    let isShadow = SubscriptionFlags(rawValue: subscription.pointee.flags).contains(.shadow)
+    let made =
+      isShadow
+      ? makeShadowRow(subscription, entry, subject: subject, isQueued: isQueued)
+      : makeRow(subscription, subject: subject)
+    guard let row = made else { return }
     if !row.flags.isDisjoint(with: .careful) { entry.pointee.flags.insert(.careful) }
     if !row.flags.contains(.headers) { entry.pointee.hasRowWithoutHeaders = true }
     if entry.pointee.rowCount == entry.pointee.rowCapacity {
@@ -227,13 +268,43 @@ extension Worker {
     }
     let connection = subscription.pointee.owner.unsafelyUnwrapped.assumingMemoryBound(to: ConnectionState.self)
     if kind.contains(.filtered), connection.deniesDelivery(of: subject, subscription) { return nil }
+    return Row(
+      subscription: subscription, connection: connection, sid: subscription.pointee.sid8,
+      sidLength: Int32(subscription.pointee.sidLength), flags: flags.union(rowFlags(connection)))
+  }
+
+  /// The row of an imported stream. Its subject is the importer's. As in nats-server, deny lists see the importer's
+  /// subject, for queue groups the exporter's.
+  private func makeShadowRow(
+    _ subscription: SubscriptionPointer, _ entry: MatchEntryPointer, subject: UnsafeRawBufferPointer, isQueued: Bool
+  ) -> Row? {
+    let shadow = Unmanaged<Shadow>.fromOpaque(subscription.pointee.owner.unsafelyUnwrapped).takeUnretainedValue()
+    let connection = shadow.connection
+    let local = shadow.source.localSubject(of: subject)
+    if SubscriptionFlags(rawValue: subscription.pointee.flags).contains(.filtered) {
+      let denied =
+        local.map { local in
+          local.withUnsafeBytes { connection.deniesDelivery(of: isQueued ? subject : $0, subscription) }
+        } ?? connection.deniesDelivery(of: subject, subscription)
+      if denied { return nil }
+    }
+    var row = Row(
+      subscription: subscription, connection: connection, sid: subscription.pointee.sid8,
+      sidLength: Int32(subscription.pointee.sidLength), flags: rowFlags(connection).union(.shadow))
+    if let local {
+      row.name = entry.addName(local)
+      row.flags.insert(.renamed)
+    }
+    return row
+  }
+
+  private func rowFlags(_ connection: ConnectionPointer) -> RowFlags {
+    var flags: RowFlags = []
     let settings = connection.pointee.flags
     if settings.contains(.headers) { flags.insert(.headers) }
     if settings.contains(.noEcho) { flags.insert(.noEcho) }
     if settings.contains(.tracksReplies) { flags.insert(.tracksReplies) }
     if settings.contains(.tracing) { flags.insert(.tracing) }
-    return Row(
-      subscription: subscription, connection: connection, sid: subscription.pointee.sid8,
-      sidLength: Int32(subscription.pointee.sidLength), flags: flags)
+    return flags
   }
 }

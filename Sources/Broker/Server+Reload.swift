@@ -14,7 +14,7 @@ extension Server {
     let new = try ServerSettings(options, records: records, previous: old)
     try logger.apply(options.log.loggerSettings)
     replaceSettings(new)
-    new.install()
+    new.install(retire: retire)
     for change in changes { logger.info(change) }
     for worker in workers {
       worker.loop.submit { [unowned worker] in
@@ -79,7 +79,7 @@ extension Connection {
       close(.tlsHandshakeError)
       return
     }
-    if isConnected { reauthorize(settings, old: old) }
+    if isConnected { reauthorize(settings, old: old) } else { refreshShadows() }
   }
 
   /// The connection is closed when its user is gone, has moved, or has other credentials.
@@ -113,6 +113,7 @@ extension Connection {
   private func adopt(_ renewed: UserRecord?) {
     rebind(to: renewed)
     removeForbiddenSubscriptions()
+    refreshShadows()
   }
 
   /// Subscriptions that the new permissions do not allow end, and the client is told (FEATURES 1.039).

@@ -44,6 +44,7 @@ public final class Server: @unchecked Sendable {
     currentInfo = Self.makeInfo(currentSettings, identity, curve, port: options.port)
     if let limit = options.tls?.connectionRateLimit, limit > 0 { handshakeLimiter = TLSRateLimiter(limit: limit) }
     workers = loops.loops.map { Worker(index: $0.index, loop: $0, server: self) }
+    currentSettings.install(retire: retire)
   }
 
   deinit { lock.deallocate() }
@@ -64,6 +65,12 @@ public final class Server: @unchecked Sendable {
     csys_lock(lock)
     defer { csys_unlock(lock) }
     return connectionCount
+  }
+
+  /// Runs `release` when no loop can be using what was unlinked before the call. Any thread.
+  func retire(_ release: @escaping @Sendable () -> Void) {
+    let loop = loops.loops[0]
+    loop.submit { loop.epochs.retire(on: loop.index, release) }
   }
 
   /// Swaps in what a reload has compiled.

@@ -25,6 +25,8 @@ final class ServerSettings: Sendable {
 
   /// Rules of accounts that exist already, to be installed with these settings.
   fileprivate let pendingRules: [(Account, AccountRules)]
+  /// What accounts share, to be installed with these settings.
+  fileprivate let links: [(Account, AccountLinks)]
 
   /// Compiles the options. Accounts of `previous` are kept by name. Throws what is wrong; nothing is changed then.
   init(_ options: ServerOptions, records: SubscriptionRecords, previous: ServerSettings? = nil) throws {
@@ -48,6 +50,9 @@ final class ServerSettings: Sendable {
     if accounts[systemName] == nil, !options.noSystemAccount { try add(AccountOptions(name: systemName)) }
     pendingRules = pending
     self.accounts = accounts
+    let plan = try AccountLinkPlan(options.accounts, hasSystemAccount: !options.noSystemAccount)
+    let removed = (previous?.accounts ?? [:]).filter { accounts[$0.key] !== $0.value }.values
+    links = AccountLinks.bind(plan, to: accounts) + removed.map { ($0, .none) }
     globalAccount = accounts[Defaults.globalAccount]!
     systemAccount = options.noSystemAccount ? nil : accounts[systemName]
 
@@ -96,8 +101,13 @@ final class ServerSettings: Sendable {
 }
 
 extension ServerSettings {
-  /// Makes the accounts that were kept follow these settings.
-  func install() { for (account, rules) in pendingRules { account.install(rules) } }
+  /// Makes the accounts follow these settings.
+  ///
+  /// - Parameter retire: runs its argument when no loop can use what it releases any more.
+  func install(retire: (@escaping @Sendable () -> Void) -> Void) {
+    for (account, rules) in pendingRules { account.install(rules) }
+    for (account, links) in links { account.install(links, retire: retire) }
+  }
 }
 
 extension TLSOptions {

@@ -12,6 +12,8 @@ struct SubscriptionFlags: OptionSet {
   static let filtered = SubscriptionFlags(rawValue: 1 << 1)
   /// A maximum is set (UNSUB sid max).
   static let limited = SubscriptionFlags(rawValue: 1 << 2)
+  /// The owner is a `Shadow`: it delivers to a connection of an account that imports the stream.
+  static let shadow = SubscriptionFlags(rawValue: 1 << 3)
 }
 
 extension UnsafeMutablePointer where Pointee == Subscription {

@@ -1,4 +1,5 @@
 import CSystem
+import Crypto
 import Glibc
 import Reactor
 import Subjects
@@ -22,6 +23,12 @@ final class Worker: @unchecked Sendable {
   /// How many handlers inside the server are on the stack.
   var depth = 0
   var nestedEntries: [MatchEntryPointer] = []
+  /// How the message in hand came here.
+  var passage = Passage()
+  /// What the server has to tell at the end of the batch.
+  var announcements: [ServerMessage] = []
+  /// This server in the reply subjects of measured requests.
+  lazy var serverHash = Array(ShortHash.make(server.info.serverName).utf8)
   /// Where a mapping writes the subject it makes.
   var mappedSubject = UnsafeMutableRawBufferPointer.allocate(byteCount: 4096, alignment: 16)
   var chunks = ChunkPool()
@@ -172,6 +179,7 @@ final class Worker: @unchecked Sendable {
   // MARK: batches
 
   private func endBatch() {
+    publishAnnouncements()
     drainQueued()
     flushStages()
     foldDeliveries()
@@ -194,7 +202,7 @@ final class Worker: @unchecked Sendable {
     csys_lock(drainLock)
     let hasWork = !drainQueue.isEmpty
     csys_unlock(drainLock)
-    if hasWork { return 0 }
+    if hasWork || !announcements.isEmpty { return 0 }
     return paused.isEmpty ? nil : Self.pausePollNanoseconds
   }
 

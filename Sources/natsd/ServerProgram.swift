@@ -44,6 +44,7 @@ final class ServerProgram: @unchecked Sendable {
   /// Serves until the end. Returns the exit code.
   func run() -> Int32 {
     let source = SignalSource(Self.signals, loop: loops.loops[0]) { [unowned self] in received($0) }
+    server.reloadRequested = { [unowned self] in try reload(from: plan.reading()) }
     do {
       try server.start()
     } catch {
@@ -52,7 +53,7 @@ final class ServerProgram: @unchecked Sendable {
     }
     let files = RunFiles(disk: disk, options: options)
     files.writePid(logger)
-    files.writePorts(clientURLs: server.clientURLs, logger)
+    files.writePorts(clientURLs: server.clientURLs, monitoringURLs: server.monitoringURLs, logger)
     loops.run()
     files.removePorts()
     _ = source

@@ -45,5 +45,6 @@ final class Monitor: @unchecked Sendable {
     info.reason = reason
     info.subscriptions = connection.subscriptionDetails(withAccount: true, limit: ClosedConnections.subscriptionLimit)
     closed.append(info)
+    server.system.didDisconnect(connection, reason)
   }
 }

@@ -40,7 +40,7 @@ struct VarzBlocks {
     writer.field("addr", cluster.host, omitEmpty: true)
     writer.field("cluster_port", cluster.port, omitEmpty: true)
     writer.field("auth_timeout", Self.seconds(cluster.authorizationTimeoutNanoseconds), omitEmpty: true)
-    writer.field("urls", cluster.routes.map { HostPort.join($0.host, Int($0.port)) }, omitEmpty: true)
+    writer.field("urls", cluster.routes.map { HostPort.join($0.host, $0.port ?? 0) }, omitEmpty: true)
     writeTLS(cluster.tls, verifies: cluster.tls != nil, to: &writer)
     writer.field("pool_size", cluster.poolSize, omitEmpty: true)
     writer.field("write_deadline", cluster.writeDeadlineNanoseconds, omitEmpty: true)

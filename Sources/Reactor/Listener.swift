@@ -9,7 +9,11 @@ public struct SystemError: Error, CustomStringConvertible, Sendable {
     self.action = action
     self.code = code
   }
-  public var description: String { "\(action): \(String(cString: strerror(code)))" }
+  /// In Go's words, which begin in lower case.
+  public var description: String {
+    let reason = String(cString: strerror(code))
+    return "\(action): \(reason.prefix(1).lowercased())\(reason.dropFirst())"
+  }
 }
 
 /// Accepts TCP connections on one address and hands the descriptors (non-blocking) to `accepted`.

@@ -61,15 +61,7 @@ struct AccountDetail: Sendable, JSONWritable {
     writer.beginObject()
     for mapping in mappings.sorted(by: { $0.source < $1.source }) {
       writer.key(mapping.source)
-      writer.beginArray()
-      for destination in mapping.destinations {
-        writer.beginObject()
-        writer.field("subject", destination.subject)
-        writer.field("weight", destination.weight)
-        writer.field("cluster", destination.cluster, omitEmpty: true)
-        writer.endObject()
-      }
-      writer.endArray()
+      MappingSummary(mapping).writeDestinations(to: &writer)
     }
     writer.endObject()
   }

@@ -62,19 +62,24 @@ final class MonitoringServer: @unchecked Sendable {
   private func routes(_ basePath: String) -> HTTPServer.Handler {
     var router = HTTPRouter(basePath: basePath)
     let monitor = self.monitor
-    func add(_ path: String, counted: String? = nil, _ body: @escaping Endpoint.Body) {
-      let endpoint = Endpoint(monitor: monitor, counted: counted ?? path, body: body)
+    func add(_ path: String, counted: String? = nil, countsBad: Bool = true, _ body: @escaping Endpoint.Body) {
+      let endpoint = Endpoint(monitor: monitor, counted: counted ?? path, countsBad: countsBad, body: body)
       router.add(path) { endpoint.serve($0, $1) }
     }
     add("/varz") { monitor, _, done in done(.answer(monitor.varz())) }
-    add("/connz") { monitor, query, done throws(QueryProblem) in monitor.connz(try ConnzOptions(query), done) }
+    add("/connz", countsBad: false) { monitor, query, done throws(QueryProblem) in
+      let options = try ConnzOptions(query)
+      monitor.requests.add("/connz")
+      monitor.connz(options, done)
+    }
     for path in ["/subsz", "/subscriptionsz"] {
       add(path, counted: "/subsz") { monitor, query, done throws(QueryProblem) in
         monitor.subsz(try SubszOptions(query), done)
       }
     }
-    add("/routez") { monitor, query, done throws(QueryProblem) in
+    add("/routez", countsBad: false) { monitor, query, done throws(QueryProblem) in
       _ = try query.listing()
+      monitor.requests.add("/routez")
       done(.answer(monitor.routez()))
     }
     add("/gatewayz") { monitor, query, done throws(QueryProblem) in
@@ -156,10 +161,12 @@ private struct Endpoint: Sendable {
   let monitor: Monitor
   /// The name under which requests are counted.
   let counted: String
+  /// Requests with arguments that make no sense are counted, too; else the body counts.
+  let countsBad: Bool
   let body: Body
 
   func serve(_ request: HTTPRequest, _ responder: HTTPResponder) {
-    monitor.requests.add(counted)
+    if countsBad { monitor.requests.add(counted) }
     let monitor = self.monitor
     do throws(QueryProblem) {
       try body(monitor, request.head.query) { outcome in

@@ -1,3 +1,4 @@
+import Bytes
 import Configuration
 import JSON
 import Subjects
@@ -52,7 +53,12 @@ extension SystemServices {
     [
       ("IDZ", identityHandler),
       ("STATSZ", statsHandler),
-      ("VARZ", handler(PlainEventOptions.self) { services, _, _, done in done(.answer(services.monitor.varz())) }),
+      (
+        "VARZ",
+        handler(PlainEventOptions.self, named: "VarzEventOptions") { services, _, _, done in
+          done(.answer(services.monitor.varz()))
+        }
+      ),
       (
         "SUBSZ",
         handler(SubszEventOptions.self) { services, _, body, done in services.monitor.subsz(body.options, done) }
@@ -93,7 +99,7 @@ extension SystemServices {
       ),
       (
         "EXPVARZ",
-        handler(PlainEventOptions.self) { services, _, _, done in
+        handler(PlainEventOptions.self, named: "ExpvarzEventOptions") { services, _, _, done in
           done(.answer(Expvarz(residentBytes: services.monitor.usage.residentBytes)))
         }
       ),
@@ -103,7 +109,10 @@ extension SystemServices {
           done(.answer(Ipqueuesz(all: body.all, filter: body.queues)))
         }
       ),
-      ("RAFTZ", handler(PlainEventOptions.self) { _, _, _, done in done(.answer(EmptyObject())) }),
+      (
+        "RAFTZ",
+        handler(PlainEventOptions.self, named: "RaftzEventOptions") { _, _, _, done in done(.answer(EmptyObject())) }
+      ),
     ]
   }
 
@@ -169,7 +178,7 @@ extension SystemServices {
       ),
       (
         "INFO",
-        handler(PlainEventOptions.self) { services, request, _, done in
+        handler(PlainEventOptions.self, named: "AccInfoEventOptions") { services, request, _, done in
           let name = request.token(3) ?? ""
           guard let detail = services.monitor.accountDetail(name) else {
             done(.failed(MonitoringError("Account \(name) does not exist")))
@@ -258,7 +267,7 @@ extension SystemServices {
   }
 
   private var reloadHandler: Handler {
-    handler(PlainEventOptions.self, hasData: false) { services, _, _, done in
+    handler(PlainEventOptions.self, named: "EventFilterOptions", hasData: false) { services, _, _, done in
       services.server.loops.loops[0].submit {
         do {
           try services.server.reloadRequested?()
@@ -349,14 +358,16 @@ extension SystemServices {
 
   /// A handler that reads the body, leaves requests for other servers alone, and wraps the answer.
   ///
-  /// - Parameter hasData: errors come with `"data":null`.
+  /// - Parameters:
+  ///   - root: what error texts call the body, where it is not the name of the type.
+  ///   - hasData: errors come with `"data":null`.
   private func handler<Options: SystemRequestOptions>(
-    _ type: Options.Type, hasData: Bool = true, _ body: @escaping Answering<Options>
+    _ type: Options.Type, named root: String? = nil, hasData: Bool = true, _ body: @escaping Answering<Options>
   ) -> Handler {
     { [unowned self] incoming in
       let request = SystemRequest(incoming)
       guard request.wantsAnswer else { return }
-      switch decode(type, request) {
+      switch decode(type, request, root: root) {
       case .failure(let error): answer(request, .error(code: 400, text: error.description, hasData: false))
       case .success(let options):
         guard isMeant(by: options.filter) else { return }
@@ -411,10 +422,18 @@ struct Nothing: Sendable, JSONWritable {
 
 /// The answer to PROFILEZ (FEATURES 11.109): profiles are those of Go's runtime, and there is none here.
 struct Profilez: Sendable, JSONWritable {
+  private static let longestNanoseconds: Int64 = 15_000_000_000
   private let error: String
 
   init(_ options: ProfilezEventOptions) {
-    error = options.name.isEmpty ? "Profile name not specified" : "Profile \(quoted(options.name)) not found"
+    let duration = options.durationNanoseconds
+    switch options.name {
+    case "": error = "Profile name not specified"
+    case "cpu" where duration <= 0 || duration > Self.longestNanoseconds:
+      error = "Duration \(GoDuration.string(nanoseconds: duration)) should be between 0s and 15s"
+    case "cpu": error = "Failed to start CPU profile: not available in natsd"
+    default: error = "Profile \(quoted(options.name)) not found"
+    }
   }
 
   func write(to writer: inout JSONWriter) {

@@ -19,7 +19,7 @@ final class SystemServices: @unchecked Sendable {
   /// What one account was given.
   private struct Registration {
     let account: Account
-    var services: [(subject: String, service: InternalService)] = []
+    var services: [InternalService] = []
   }
 
   init(server: Server) {
@@ -50,12 +50,12 @@ final class SystemServices: @unchecked Sendable {
       for (subject, handler) in account === system ? systemRoutes() : accountRoutes(account) {
         let service = InternalService(account, handler: handler)
         account.listen(to: Array(subject.utf8), with: service)
-        registration.services.append((subject, service))
+        registration.services.append(service)
       }
       locked { registered[ObjectIdentifier(account)] = registration }
     }
     for (key, registration) in locked({ registered }) where !present.contains(key) {
-      for (_, service) in registration.services {
+      for service in registration.services {
         registration.account.unlisten(service) { release in server.retire(release) }
       }
       locked { registered[key] = nil }
@@ -66,18 +66,14 @@ final class SystemServices: @unchecked Sendable {
   ///
   /// - Parameter account: only of this account; empty for all.
   func subscriptions(account: String) -> [SubscriptionDetail] {
-    let registrations = locked { Array(registered.values) }
-    var details: [SubscriptionDetail] = []
-    for registration in registrations.sorted(by: { $0.account.name < $1.account.name })
-    where account.isEmpty || registration.account.name == account {
-      for (position, item) in registration.services.enumerated() {
-        details.append(
-          SubscriptionDetail(
-            account: registration.account.name, subject: item.subject, queue: "", identifier: String(position + 1),
-            messages: 0, maximum: 0, connection: 1))
+    let accounts = server.settings.accounts.values.sorted { $0.name < $1.name }
+    return accounts.filter { account.isEmpty || $0.name == account }.flatMap { account in
+      account.listenedSubjects.sorted().enumerated().map { position, subject in
+        SubscriptionDetail(
+          account: account.name, subject: subject, queue: "", identifier: String(position + 1), messages: 0,
+          maximum: 0, connection: 1)
       }
     }
-    return details
   }
 
   /// What the system account offers to all others, as `/accountz` shows it (FEATURES 11.136).

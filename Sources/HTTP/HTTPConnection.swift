@@ -287,7 +287,9 @@ final class HTTPConnection: EventSource, @unchecked Sendable {
   /// The body will not be completed: without its end the client knows.
   func abortStream(_ flow: BodyFlow) {
     guard case .streaming = state, flow === self.flow else { return }
-    close()
+    endStream()
+    state = .ending(lingers: false)
+    if !isParsing { flush() }
   }
 
   private func endStream() {

@@ -26,7 +26,14 @@ final class ServerFixture: @unchecked Sendable {
     stop()
   }
 
+  private var isStopped = false
+
   func stop() {
+    guard !isStopped else { return }
+    isStopped = true
+    let stopped = Waiter<Bool>()
+    server.stop { stopped.fulfil(true) }
+    _ = stopped.wait()
     group.stop()
     group.join()
   }
@@ -34,7 +41,10 @@ final class ServerFixture: @unchecked Sendable {
   /// Paths as on nats-server's monitoring port.
   static let monitoring: HTTPRouter = {
     var router = HTTPRouter()
-    router.add("/") { _, responder in responder.respond(.html("<html></html>")) }
+    router.add("/") { _, responder in responder.respond(HTTPResponse(body: Array("<html></html>".utf8))) }
+    router.add("/connz") { _, responder in
+      responder.respond(HTTPResponse(status: 400, body: Array("invalid sorting option: bogus".utf8)))
+    }
     router.add("/healthz") { _, responder in responder.respond(.json(Array(#"{"status":"ok"}"#.utf8))) }
     router.add("/big") { _, responder in
       responder.respond(.text(String(repeating: "0123456789abcdef", count: 65536)))

@@ -79,7 +79,6 @@ struct Authenticator: Sendable {
   }
 
   private func checkType(_ user: UserRecord) -> Verdict {
-    user.allowedConnectionTypes.isEmpty || user.allowedConnectionTypes.contains(.standard)
-      ? .granted(user) : .refused("connection type not allowed")
+    user.allows(.standard) ? .granted(user) : .refused("connection type not allowed")
   }
 }

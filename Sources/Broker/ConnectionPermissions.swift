@@ -3,19 +3,18 @@ import Subjects
 
 /// Allowed and denied subjects for publishing (FEATURES 4.017). A value that never changes.
 final class SubjectFilter: Sendable {
-  private let allow: [[UInt8]]
+  /// nil: no list, everything that is not denied.
+  private let allow: [[UInt8]]?
   private let deny: [[UInt8]]
-  private let allowsAll: Bool
 
   init(_ permission: SubjectPermission) {
-    allow = permission.allow.map { Array($0.utf8) }
+    allow = permission.allow?.map { Array($0.utf8) }
     deny = permission.deny.map { Array($0.utf8) }
-    allowsAll = permission.allow.isEmpty
   }
 
   /// Deny wins; without an allow list everything else is allowed.
   func allows(_ subject: UnsafeRawBufferPointer) -> Bool {
-    if !allowsAll, !matches(allow, subject) { return false }
+    if let allow, !matches(allow, subject) { return false }
     return !matches(deny, subject)
   }
 

@@ -28,20 +28,20 @@ extension Worker {
   @inline(__always)
   func deliverVerbatim(
     _ entry: MatchEntryPointer, _ subject: UnsafeRawPointer, _ subjectLength: Int, _ tail: UnsafeRawPointer,
-    _ tailLength: Int, _ payloadLength: Int
+    _ tailLength: Int, _ payloadLength: Int, withHeaders: Bool = false
   ) {
     let rows = entry.pointee.rows.unsafelyUnwrapped
     var position = 0
     let plain = Int(entry.pointee.plainCount)
     while position < plain {
-      deliverVerbatim(rows + position, subject, subjectLength, tail, tailLength, payloadLength)
+      deliverVerbatim(rows + position, subject, subjectLength, tail, tailLength, payloadLength, withHeaders)
       position &+= 1
     }
     var group = 0
     while group < Int(entry.pointee.groupCount) {
       let members = entry.pointee.groups.unsafelyUnwrapped[group]
       let chosen = members.count == 1 ? members.start : members.start &+ random(below: members.count)
-      deliverVerbatim(rows + Int(chosen), subject, subjectLength, tail, tailLength, payloadLength)
+      deliverVerbatim(rows + Int(chosen), subject, subjectLength, tail, tailLength, payloadLength, withHeaders)
       group &+= 1
     }
     touch(entry)
@@ -50,17 +50,24 @@ extension Worker {
   @inline(__always)
   private func deliverVerbatim(
     _ row: UnsafeMutablePointer<Row>, _ subject: UnsafeRawPointer, _ subjectLength: Int, _ tail: UnsafeRawPointer,
-    _ tailLength: Int, _ payloadLength: Int
+    _ tailLength: Int, _ payloadLength: Int, _ withHeaders: Bool
   ) {
     let connection = row.pointee.connection.unsafelyUnwrapped
     let sidLength = Int(row.pointee.sidLength)
-    let headLength = 6 &+ subjectLength &+ sidLength
+    let headLength = 7 &+ subjectLength &+ sidLength
     let inPlace = tailLength >= Stage.zeroCopyThreshold
     let stage = self.stage(for: connection, room: inPlace ? headLength : headLength &+ tailLength)
     let out = stage.cursor
-    out.storeBytes(of: 0x2047_534D, as: UInt32.self)  // "MSG "
-    copyBytes(out + 4, subject, subjectLength)
-    var offset = 4 &+ subjectLength
+    var offset = 4
+    if withHeaders {
+      out.storeBytes(of: 0x4753_4D48, as: UInt32.self)  // "HMSG"
+      out.storeBytes(of: 0x20, toByteOffset: 4, as: UInt8.self)
+      offset = 5
+    } else {
+      out.storeBytes(of: 0x2047_534D, as: UInt32.self)  // "MSG "
+    }
+    copyBytes(out + offset, subject, subjectLength)
+    offset &+= subjectLength
     out.storeBytes(of: 0x20, toByteOffset: offset, as: UInt8.self)
     offset &+= 1
     if sidLength <= 8 {

@@ -71,6 +71,8 @@ struct MatchEntry {
   var keyLength = 0
   var scope: UInt32 = 0
   var flags: MatchFlags = []
+  /// Some receiver does not take headers.
+  var hasRowWithoutHeaders = false
   /// It is in the list of entries with pending delivery counts.
   var isTouched = false
   var plainCount: Int32 = 0
@@ -138,6 +140,7 @@ extension Worker {
     entry.pointee.subjectHash = subjectHash
     entry.pointee.scope = scope.pointee.identifier &+ variant.rawValue
     entry.pointee.flags = []
+    entry.pointee.hasRowWithoutHeaders = false
     entry.pointee.plainCount = 0
     entry.pointee.rowCount = 0
     entry.pointee.groupCount = 0
@@ -191,6 +194,7 @@ extension Worker {
   {
     guard let row = makeRow(subscription, subject: subject) else { return }
     if !row.flags.isDisjoint(with: .careful) { entry.pointee.flags.insert(.careful) }
+    if !row.flags.contains(.headers) { entry.pointee.hasRowWithoutHeaders = true }
     if entry.pointee.rowCount == entry.pointee.rowCapacity {
       let capacity = max(2, Int(entry.pointee.rowCapacity) * 2)
       entry.pointee.rows = realloc(entry.pointee.rows, capacity * MemoryLayout<Row>.stride)!

@@ -49,6 +49,8 @@ struct PublishScopeState {
   let identifier: UInt32
   let seed: UInt64
   let generations: SubjectGenerations
+  /// Any header block may ask for a trace (`msg_trace` with W3C trace context), so each is looked at.
+  var tracesByHeader = false
   unowned(unsafe) let object: PublishScope
 }
 

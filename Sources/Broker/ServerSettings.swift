@@ -18,6 +18,8 @@ final class ServerSettings: Sendable {
   let mapsCertificatesSomewhere: Bool
   let requiresAuthentication: Bool
   let requiresNonce: Bool
+  /// Finds users by their certificates; nil unless `verify_and_map` is set.
+  let certificateMapping: CertificateUserMapping?
   /// TLS of the client listener.
   let tlsContext: TLSContext?
 
@@ -87,6 +89,8 @@ final class ServerSettings: Sendable {
       || options.webSocket?.tls?.verifyAndMap == true || options.mqtt?.tls?.verifyAndMap == true
     requiresAuthentication = hasUsers || hasSingle
     requiresNonce = !nkeyUsers.isEmpty
+    certificateMapping =
+      options.tls?.verifyAndMap == true ? CertificateUserMapping(users: users.keys.sorted()) : nil
     tlsContext = try options.tls.map { try TLSContext(.server, $0.parameters) }
   }
 }

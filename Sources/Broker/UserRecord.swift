@@ -30,4 +30,9 @@ final class UserRecord: Sendable {
       scope = account.openScope
     }
   }
+
+  /// Whether the user may come by this kind of connection (FEATURES 4.021).
+  func allows(_ type: ConnectionType) -> Bool {
+    allowedConnectionTypes.isEmpty || allowedConnectionTypes.contains(type)
+  }
 }

@@ -12,3 +12,7 @@ int csys_usable_cpus(void) {
   int n = CPU_COUNT(&set);
   return n < 1 ? 1 : n;
 }
+
+const void *csys_find(const void *bytes, size_t count, const void *wanted, size_t wanted_count) {
+  return memmem(bytes, count, wanted, wanted_count);
+}

@@ -18,6 +18,21 @@ public struct Certificate: Sendable, Equatable {
   /// Lower-case hex of the SHA-256 of SubjectPublicKeyInfo: pinned certificates (FEATURES 4.012), `spki_sha256`.
   public let publicKeySHA256: String
 
+  init(
+    subject: CertificateSubject, emailAddresses: [String], dnsNames: [String], uris: [String], ipAddresses: [String],
+    notBefore: Int64, notAfter: Int64, sha256: String, publicKeySHA256: String
+  ) {
+    self.subject = subject
+    self.emailAddresses = emailAddresses
+    self.dnsNames = dnsNames
+    self.uris = uris
+    self.ipAddresses = ipAddresses
+    self.notBefore = notBefore
+    self.notAfter = notAfter
+    self.sha256 = sha256
+    self.publicKeySHA256 = publicKeySHA256
+  }
+
   /// Nil for bytes that are no certificate.
   public init?(der: [UInt8]) {
     OpenSSLLibrary.ready

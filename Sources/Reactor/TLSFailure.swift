@@ -14,6 +14,9 @@ public struct TLSFailure: Sendable, Equatable {
   /// debug level only.
   public let isProbe: Bool
 
+  /// The peer's key is not among the pinned ones (FEATURES 4.012): the caller's reason to close after `matches`.
+  public static let certificateNotPinned = TLSFailure("certificate not pinned")
+
   init(_ text: String, isProbe: Bool = false) {
     self.text = text
     self.isProbe = isProbe
@@ -28,8 +31,10 @@ public struct TLSFailure: Sendable, Equatable {
     if let verification = stream.verification {
       let presented = verification.presented
       self.init(verification.text + (presented.isEmpty ? "" : " (\(presented.joined(separator: "; ")))"))
-    } else if inHandshake && opening.count == 2 && !Self.looksLikeTLS(opening.type, opening.major) {
+    } else if inHandshake && opening.isForeign {
       self.init("tls: first record does not look like a TLS handshake", isProbe: true)
+    } else if inHandshake && opening.isSSL2 {
+      self.init("tls: unsupported SSLv2 handshake received")
     } else if stream.transport.pointee.errorNumber != 0 {
       let transport = stream.transport.pointee
       self.init("\(transport.failedOperation): \(errorText(transport.errorNumber))")
@@ -38,10 +43,6 @@ public struct TLSFailure: Sendable, Equatable {
     } else {
       self.init(Self.text(code, stream))
     }
-  }
-
-  private static func looksLikeTLS(_ type: UInt8, _ majorVersion: UInt8) -> Bool {
-    (type == 0x15 || type == 0x16) && majorVersion < 0x10
   }
 
   private static func text(_ code: UInt, _ stream: TLSStream) -> String {

@@ -103,7 +103,8 @@ public final class TLSStream: @unchecked Sendable {
     transport.pointee.begin(receiveLimit: Self.handshakePart)
     let result = SSL_do_handshake(connection)
     let error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(connection, result)
-    transport.pointee.end()
+    // As in Go, who does not speak TLS gets no alert.
+    transport.pointee.end(mute: transport.pointee.opening.isForeign)
     if error != SSL_ERROR_NONE && error != SSL_ERROR_WANT_READ {
       failure = TLSFailure(of: self)
       return .failed

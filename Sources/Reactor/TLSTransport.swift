@@ -56,15 +56,14 @@ struct TLSTransport {
   /// The error number that ended reading or writing, and which of the two; 0 for none.
   private(set) var errorNumber: Int32 = 0
   private(set) var failedOperation: StaticString = ""
-  /// The first bytes that the peer sent: they tell who did not mean to speak TLS.
-  private(set) var opening: (type: UInt8, major: UInt8, count: Int) = (0, 0, 0)
+  private(set) var opening = TLSOpening()
 
   init(descriptor: Int32, scratch: TLSScratch, prefix: UnsafeRawBufferPointer) {
     self.descriptor = descriptor
     self.scratch = scratch
     input = scratch.input
     keepInput(prefix)
-    noteOpening(prefix)
+    opening.note(prefix)
   }
 
   mutating func release() {
@@ -80,8 +79,9 @@ struct TLSTransport {
     receiveLimit = min(limit, TLSScratch.inputCapacity)
   }
 
-  /// Ends it: sends what was made and moves what is left out of the scratch buffers.
-  mutating func end() {
+  /// Ends it: sends what was made, unless it is `mute`, and moves what is left out of the scratch buffers.
+  mutating func end(mute: Bool = false) {
+    if mute { outputCount = 0 }
     if inputCount > 0 && kept == nil { keepInput(UnsafeRawBufferPointer(start: input, count: inputCount)) }
     if inputCount == 0 { dropKept() }
     flush()
@@ -99,13 +99,6 @@ struct TLSTransport {
   private mutating func dropKept() {
     kept?.deallocate()
     kept = nil
-  }
-
-  private mutating func noteOpening(_ bytes: UnsafeRawBufferPointer) {
-    for byte in bytes.prefix(2 - min(2, opening.count)) {
-      if opening.count == 0 { opening.type = byte } else { opening.major = byte }
-      opening.count += 1
-    }
   }
 
   // MARK: - Input
@@ -130,7 +123,7 @@ struct TLSTransport {
     if count > 0 {
       input = scratch.input
       inputCount = count
-      if opening.count < 2 { noteOpening(UnsafeRawBufferPointer(start: input, count: count)) }
+      opening.note(UnsafeRawBufferPointer(start: input, count: count))
     } else if count == 0 {
       reachedEnd = true
     } else if errno != EAGAIN {
@@ -192,6 +185,26 @@ struct TLSTransport {
     backlogStart = 0
     backlogCount += count
   }
+}
+
+/// The first bytes that a peer sends: they tell who did not mean to speak TLS.
+struct TLSOpening {
+  private var type: UInt8 = 0
+  private var majorVersion: UInt8 = 0
+  private(set) var count = 0
+
+  mutating func note(_ bytes: UnsafeRawBufferPointer) {
+    guard count < 2 else { return }
+    for byte in bytes.prefix(2 - count) {
+      if count == 0 { type = byte } else { majorVersion = byte }
+      count += 1
+    }
+  }
+
+  var isSSL2: Bool { count == 2 && type == 0x80 }
+
+  /// Neither an alert nor a handshake record, or of a version that will never be.
+  var isForeign: Bool { count == 2 && !isSSL2 && ((type != 0x15 && type != 0x16) || majorVersion >= 0x10) }
 }
 
 // MARK: - The BIO

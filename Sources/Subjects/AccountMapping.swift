@@ -1,3 +1,5 @@
+import Bytes
+
 /// A mapping of an account: messages published to `source` go to one of several destinations, chosen by weight
 /// (FEATURES 2.007 to 2.010).
 public struct AccountMapping: Equatable, Sendable {
@@ -27,7 +29,7 @@ public struct AccountMapping: Equatable, Sendable {
     public var description: String {
       switch self {
       case .source: "invalid subject"
-      case .duplicate(let subject): "duplicate entry for \(quoted(subject))"
+      case .duplicate(let subject): "duplicate entry for \(GoString.quote(subject))"
       case .weight: "individual weights need to be <= 100"
       case .totalWeight: "total weight needs to be <= 100"
       case .transform(let error): error.description
@@ -124,7 +126,6 @@ public struct AccountMapping: Equatable, Sendable {
         throw .transform(error)
       }
     }
-    choices.sort { $0.weight < $1.weight }
     var sum = 0
     for index in choices.indices {
       sum += choices[index].weight

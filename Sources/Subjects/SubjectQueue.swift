@@ -1,3 +1,5 @@
+import Bytes
+
 /// An entry of a subscribe permission: a subject, and for entries that speak of queue subscriptions the queue
 /// name, as in `"orders.* workers"` (FEATURES 2.005). Both may hold wildcards.
 public struct SubjectQueue: Equatable, Sendable {
@@ -8,7 +10,7 @@ public struct SubjectQueue: Equatable, Sendable {
   /// An entry that is not one or two valid words: `invalid subject-queue "…"`.
   public struct Invalid: Error, Equatable, CustomStringConvertible {
     public var entry: String
-    public var description: String { "invalid subject-queue \(quoted(entry))" }
+    public var description: String { "invalid subject-queue \(GoString.quote(entry))" }
   }
 
   public init(subject: String, queue: String? = nil) {
@@ -33,27 +35,4 @@ public struct SubjectQueue: Equatable, Sendable {
       own.equals(name) || (Subject.hasWildcard(own) && Subject.isSubset(name, of: own))
     }
   }
-}
-
-/// Text in double quotes as Go's `%q` prints it: what nats-server's messages show.
-func quoted(_ text: String) -> String {
-  var result = "\""
-  for scalar in text.unicodeScalars {
-    switch scalar {
-    case "\"": result += "\\\""
-    case "\\": result += "\\\\"
-    case "\u{07}": result += "\\a"
-    case "\u{08}": result += "\\b"
-    case "\u{0C}": result += "\\f"
-    case "\n": result += "\\n"
-    case "\r": result += "\\r"
-    case "\t": result += "\\t"
-    case "\u{0B}": result += "\\v"
-    case let control where control.value < 0x20 || control.value == 0x7F:
-      let digits = String(control.value, radix: 16)
-      result += "\\x" + (digits.count == 1 ? "0" : "") + digits
-    default: result.unicodeScalars.append(scalar)
-    }
-  }
-  return result + "\""
 }

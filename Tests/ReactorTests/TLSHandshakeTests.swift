@@ -307,6 +307,7 @@ struct TLSHandshakeTests {
       ("CONNECT {}\r\nPING\r\n", "tls: first record does not look like a TLS handshake", true),
       ("GET / HTTP/1.1\r\n\r\n", "tls: first record does not look like a TLS handshake", true),
       ("\0\0\0\0\0\0\0\0", "tls: first record does not look like a TLS handshake", true),
+      ("\u{16}\u{10}\u{1}\0\u{5}hello", "tls: first record does not look like a TLS handshake", true),
     ])
   func plaintext(sent: String, text: String, isProbe: Bool) throws {
     let sockets = TLSPair.sockets()
@@ -317,6 +318,8 @@ struct TLSHandshakeTests {
     _ = Array(sent.utf8).withUnsafeBytes { send(sockets[1], $0.baseAddress, $0.count, 0) }
     #expect(stream.handshake() == .failed)
     #expect(stream.failure == TLSFailure(text, isProbe: isProbe))
+    var answer: UInt8 = 0
+    #expect(recv(sockets[1], &answer, 1, 0) == -1)
   }
 
   static let earlyEnds: [(sent: [UInt8], text: String)] = [([], "EOF"), ([0x16, 3, 1], "unexpected EOF")]

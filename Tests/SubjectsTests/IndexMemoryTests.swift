@@ -71,6 +71,18 @@ import Testing
     #expect(peaks.max()! - peaks[0] <= 2 * 65536, "\(peaks)")
   }
 
+  @Test("Room of freed records is used again before new memory is taken", arguments: [16, 64, 200])
+  func reuse(size: Int) {
+    var arena = SlabArena()
+    let references = (0..<20_000).map { _ in arena.allocate(size) }
+    let mapped = arena.mappedBytes
+    for position in stride(from: 0, to: references.count, by: 2) { arena.free(references[position]) }
+    for _ in 0..<references.count / 2 { _ = arena.allocate(size) }
+    #expect(arena.mappedBytes == mapped)
+    #expect(arena.liveCount == references.count)
+    arena.destroy()
+  }
+
   @Test("References stay right while records of all sizes come and go")
   func arena() {
     let seed = UInt64.random(in: 0...UInt64.max)

@@ -1,3 +1,4 @@
+import Bytes
 import Testing
 
 @testable import Subjects
@@ -88,7 +89,7 @@ import Testing
       do throws(SubjectQueue.Invalid) {
         parsed = try SubjectQueue(parsing: row.entry)
       } catch {
-        #expect(error.description == "invalid subject-queue \(quoted(row.entry))")
+        #expect(error.description == "invalid subject-queue \(GoString.quote(row.entry))")
       }
       #expect(parsed == row.parsed, "\(row.entry)")
     }

@@ -132,3 +132,5 @@ static inline int64_t csys_process_cpu_ns(void) { return csys_clock(CLOCK_PROCES
 extern uint64_t csys_hash_seeds[2];
 static inline uint64_t csys_hash_seed(void) { return csys_hash_seeds[0]; }
 static inline uint64_t csys_hash_seed2(void) { return csys_hash_seeds[1]; }
+/// memmem: where `wanted` first stands in `bytes`, or NULL.
+const void *csys_find(const void *bytes, size_t count, const void *wanted, size_t wanted_count);

@@ -24,9 +24,12 @@ public struct ConfigurationLoader: Sendable {
   ///
   /// A text that is no configuration at all yields one error, without a newline in nats-server's output; every
   /// other problem is collected (FEATURES 3.012).
-  func load(_ path: String) throws(ConfigurationSyntaxError) -> LoadedConfiguration {
+  func load(
+    _ path: String, flags: CommandLineFlags = CommandLineFlags()
+  ) throws(ConfigurationSyntaxError) -> LoadedConfiguration {
     let file = try ConfigurationFile.read(path, access: access)
     let reader = OptionsReader(access: access)
+    flags.applyValues(to: &reader.options)
     reader.read(file.root, path: path)
     let errors = reader.errors.map(\.description)
     reader.options.configurationFile = path

@@ -1,0 +1,26 @@
+/// One line for each configured feature that this build lacks: the program refuses to start, because a block that is
+/// silently ignored is worse than none. `-t` does not look here.
+public func unsupportedFeatures(in options: ServerOptions) -> [String] {
+  var features: [String] = []
+  func require(_ isConfigured: Bool, _ name: String) {
+    if isConfigured { features.append("\(name) is configured, but this build does not support it yet") }
+  }
+  require(options.jetStream.enabled, "jetstream")
+  require(options.accounts.contains { $0.jetStream != nil } && !options.jetStream.enabled, "jetstream of accounts")
+  require(options.cluster != nil, "cluster")
+  require(options.gateway != nil, "gateway")
+  require(options.leafNodes != nil, "leafnodes")
+  require(options.webSocket != nil, "websocket")
+  require(options.mqtt != nil, "mqtt")
+  require(!options.operatorMode.operators.isEmpty, "operator")
+  require(!options.operatorMode.trustedKeys.isEmpty, "trusted_keys")
+  require(options.operatorMode.resolver != nil, "resolver")
+  require(!options.operatorMode.preload.isEmpty, "resolver_preload")
+  require(options.authorization.callout != nil, "auth_callout")
+  require(options.trustedProxies != nil, "proxies")
+  require(options.proxyProtocol, "proxy_protocol")
+  require(options.ocsp.map { $0.mode != .never } ?? false, "ocsp")
+  require(options.tls?.ocspPeer?.verify ?? false, "ocsp_peer")
+  require(options.profilePort != 0, "prof_port")
+  return features
+}

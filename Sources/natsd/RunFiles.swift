@@ -1,0 +1,42 @@
+import Configuration
+import Glibc
+import JSON
+import Reactor
+
+/// The files that tell others where the server runs (FEATURES 3.027, 3.028).
+struct RunFiles {
+  let disk: any Disk
+  let options: ServerOptions
+
+  private var portsPath: String { "\(options.portsFileDirectory)/natsd_\(getpid()).ports" }
+
+  /// Writes the pid file: the number, no newline.
+  func writePid(_ logger: Logger) {
+    guard !options.pidFile.isEmpty else { return }
+    do {
+      try disk.write(Array(String(getpid()).utf8), to: options.pidFile, mode: 0o600)
+    } catch {
+      logger.error("Could not write pidfile: \(error)")
+    }
+  }
+
+  /// Writes the ports file: URLs by kind of listener.
+  func writePorts(clientURLs: [String], _ logger: Logger) {
+    guard !options.portsFileDirectory.isEmpty else { return }
+    var writer = JSONWriter()
+    writer.beginObject()
+    writer.field("nats", clientURLs)
+    writer.endObject()
+    do {
+      try disk.write(writer.bytes, to: portsPath, mode: 0o644)
+    } catch {
+      logger.error("Error writing ports file to \(portsPath): \(error)")
+    }
+  }
+
+  /// The pid file stays, the ports file goes, as with nats-server.
+  func removePorts() {
+    guard !options.portsFileDirectory.isEmpty else { return }
+    try? disk.remove(portsPath)
+  }
+}

@@ -53,6 +53,7 @@ final class ServerProgram: @unchecked Sendable {
     let files = RunFiles(disk: disk, options: options)
     files.writePid(logger)
     files.writePorts(clientURLs: server.clientURLs, logger)
+    csys_release_startup_pages()
     loops.run()
     files.removePorts()
     _ = source

@@ -43,15 +43,14 @@ struct AccountGraph {
   // MARK: Exports
 
   private func check(_ export: StreamExportOptions) -> [String] {
-    let (problems, isPublic) = unknownAccounts(export.accounts, kind: "stream export")
-    _ = isPublic
+    let problems = unknownAccounts(export.accounts, kind: "stream export")
     guard !isTokenPosition(export.accountTokenPosition, in: export.subject) else { return problems }
     return problems
       + ["Error adding stream export \(GoText.quoted(export.subject)): \(Self.invalidSubject)"]
   }
 
   private func check(_ export: ServiceExportOptions, of account: AccountOptions) -> [String] {
-    var (problems, _) = unknownAccounts(export.accounts, kind: "service export")
+    var problems = unknownAccounts(export.accounts, kind: "service export")
     guard isTokenPosition(export.accountTokenPosition, in: export.subject) else {
       return problems
         + ["Error adding service export \(GoText.quoted(export.subject)): \(Self.invalidSubject)"]
@@ -77,9 +76,8 @@ struct AccountGraph {
     return export.responseType == .singleton ? nil : "\(full) bad service response type"
   }
 
-  private func unknownAccounts(_ names: [String]?, kind: String) -> ([String], isPublic: Bool) {
-    let unknown = (names ?? []).filter { places[$0] == nil }
-    return (unknown.map { "\(GoText.quoted($0)) account not defined for \(kind)" }, names == nil)
+  private func unknownAccounts(_ names: [String]?, kind: String) -> [String] {
+    (names ?? []).filter { places[$0] == nil }.map { "\(GoText.quoted($0)) account not defined for \(kind)" }
   }
 
   /// Position 0 asks for nothing; any other must be a `*` of the subject.
@@ -149,6 +147,16 @@ struct AccountGraph {
       var visited: Set<String> = [account.name]
       if let problem = streamCycle(exporter, subject, &visited, accepted) { return "\(start) \(problem)" }
     }
+    if Subject.hasWildcard(item.subject), to != item.subject {
+      do throws(SubjectTransformError) {
+        _ = try SubjectTransform(
+          source: item.subject, destination: SubjectTransform.withPlaceholders(to), strict: true)
+      } catch {
+        return "\(start) failed to create mapping transform for stream import subject from "
+          + "\(GoText.quoted(item.subject)) to \(GoText.quoted(to)): \(error.description)"
+      }
+      to = SubjectTransform.withoutPlaceholders(to).pattern
+    }
     if accepted.items[account.name, default: []].contains(where: {
       $0.item.account == item.account && $0.item.subject == item.subject
     }) {
@@ -182,7 +190,7 @@ struct AccountGraph {
     }
     let start = "Error adding service import \(GoText.quoted(item.subject)):"
     let exporter = accounts[place]
-    let from = item.to.isEmpty ? item.subject : item.to
+    var from = item.to.isEmpty ? item.subject : item.to
     guard Subject.isValid(from), Subject.isValid(item.subject) else { return "\(start) \(Self.invalidSubject)" }
     let exports = exporter.serviceExports.map {
       Access(subject: $0.subject, accounts: $0.accounts, tokenPosition: $0.accountTokenPosition)
@@ -191,12 +199,25 @@ struct AccountGraph {
       return "\(start) service import not authorized"
     }
     var visited: Set<String> = [account.name]
-    if let problem = serviceCycle(exporter, from, &visited, accepted) { return "\(start) \(problem)" }
+    let hasWildcard = Subject.hasWildcard(item.subject)
+    let local = hasWildcard ? SubjectTransform.withoutPlaceholders(from).pattern : from
+    if let problem = serviceCycle(exporter, local, &visited, accepted) { return "\(start) \(problem)" }
     if let other = accepted.items[account.name, default: []].first(where: {
       $0.item.account == item.account && $0.from == from
     }) {
       return "\(start) duplicate service import subject \(GoText.quoted(from)), previously used in import for "
         + "account \(GoText.quoted(other.item.account)), subject \(GoText.quoted(other.to))"
+    }
+    if hasWildcard, from != item.subject {
+      do throws(SubjectTransformError) {
+        _ = try SubjectTransform(
+          source: SubjectTransform.withoutPlaceholders(item.subject).pattern,
+          destination: SubjectTransform.withPlaceholders(from), strict: true)
+      } catch {
+        return "\(start) failed to create mapping transform for service import subject from "
+          + "\(GoText.quoted(from)) to \(GoText.quoted(item.subject)): \(error.description)"
+      }
+      from = local
     }
     accepted.items[account.name, default: []].append((item, from, item.subject))
     return nil

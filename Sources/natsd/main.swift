@@ -1,33 +1,23 @@
-import Broker
 import CSystem
 import Configuration
 import Glibc
-import Reactor
 
-let signals: [Int32] = [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2]
-SignalSource.block(signals)
-_ = csys_set_nofile(csys_nofile_hard(), csys_nofile_hard())
-var options = ServerOptions()
-var index: Int32 = 1
-while index < csys_argument_count() {
-  let flag = String(cString: csys_argument(index))
-  if flag == "-p" { options.port = Int(String(cString: csys_argument(index + 1))) ?? 4222 }
-  if flag == "-a" { options.host = String(cString: csys_argument(index + 1)) }
-  if flag == "-DV" { options.log.trace = true; options.log.debug = true }
-  index += 1
+// Arguments come from the C library, so that this works without /proc.
+let arguments = (0..<csys_argument_count()).dropFirst().compactMap { index in
+  csys_argument(index).map { String(cString: $0) }
 }
-var log = Logger.Settings()
-log.debug = options.log.debug
-log.trace = options.log.trace
-do {
-  let logger = try Logger(log)
-  let loops = LoopGroup(count: Processors.usable())
-  let server = try Server(options: options, loops: loops, logger: logger)
-  let source = SignalSource(signals, loop: loops.loops[0]) { _ in server.shutdown() }
-  try server.start()
-  loops.run()
-  _ = source
-} catch {
-  print("nats-server: \(error)")
-  exit(1)
+
+switch Launch.decide(arguments) {
+case .exit(let output): output.leave()
+case .signal(let request): request.send().leave()
+case .run(let plan):
+  hideSecrets(arguments)
+  ProgramOutput(standardError: plan.warnings).write()
+  let missing = unsupportedFeatures(in: plan.options)
+  if !missing.isEmpty { ProgramOutput.failure(missing.joined(separator: "\n")).leave() }
+  do {
+    exit(try ServerProgram(plan).run())
+  } catch {
+    ProgramOutput.failure("\(error)").leave()
+  }
 }

@@ -70,9 +70,9 @@ class Server:
             _running.add(self)
         self.wait_for_log(READY, START_SECONDS, offset)
         if self.port == -1:
-            found = LISTENING.search(self.log())
+            found = LISTENING.search(self.log(offset))
             if not found:
-                raise Failure(f"no 'Listening for client connections on' in the log:\n{self.log()}")
+                raise Failure(f"no 'Listening for client connections on' in the log:\n{self.log(offset)}")
             self.port = int(found.group(1))
         return self
 

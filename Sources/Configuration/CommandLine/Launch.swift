@@ -60,24 +60,6 @@ public enum Launch: Sendable, Equatable {
   }
 }
 
-/// Text for both outputs, and the exit code (FEATURES 3.024).
-public struct ProgramOutput: Sendable, Equatable {
-  public var standardOutput: String
-  public var standardError: String
-  public var exitCode: Int32
-
-  public init(standardOutput: String = "", standardError: String = "", exitCode: Int32 = 0) {
-    self.standardOutput = standardOutput
-    self.standardError = standardError
-    self.exitCode = exitCode
-  }
-
-  /// `nats-server: text` on standard error, exit code 1.
-  public static func failure(_ text: String) -> ProgramOutput {
-    ProgramOutput(standardError: "\(Launch.programName): \(text)\n", exitCode: 1)
-  }
-}
-
 /// A server that can start: its options, and what is needed to read them again.
 public struct StartPlan: Sendable, Equatable {
   /// Resolved and valid. Features that this build lacks may be configured: see `unsupportedFeatures(in:)`.

@@ -100,7 +100,7 @@ extension OptionsReader {
     named text: String, at value: ConfigurationValue
   ) throws(ConfigurationProblem) -> ResolverOptions? {
     let upper = text.uppercased()
-    if upper.contains("MEM") { return .memory }
+    if upper.firstRange(of: "MEM") != nil { return .memory }
     guard let start = upper.firstRange(of: "URL")?.upperBound else { return nil }
     var rest = text[start...]
     var address = ""

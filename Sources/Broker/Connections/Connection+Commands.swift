@@ -181,8 +181,8 @@ extension Connection {
   /// Bytes that no verb starts with (FEATURES 1.040).
   func protocolError(_ text: String, at base: UnsafeRawPointer, _ count: Int) {
     sendError(text)
-    let snippet = UnsafeRawBufferPointer(start: base, count: min(count, 32))
-    logError("client parser ERROR, proto='\(quoted(snippet))...'")
+    let snippet = UnsafeRawBufferPointer(start: base, count: min(count - 1, 32))
+    logError("Client parser ERROR, proto='\(quoted(snippet))...'")
     close(.protocolViolation)
   }
 

@@ -11,14 +11,21 @@ extension Connection {
   /// How log lines name the connection.
   var label: String { "\(address) - cid:\(identifier)\(details)" }
 
-  /// Client library, name and user, once CONNECT has told them.
+  /// Client library and name, then account and user, once CONNECT has been accepted.
   private var details: String {
-    guard isConnected else { return "" }
+    guard isBound else { return "" }
     var parts: [String] = []
     if !options.version.isEmpty { parts.append("v" + options.version) }
     if !options.language.isEmpty { parts.append(options.language) }
     if !options.name.isEmpty { parts.append(options.name) }
-    return parts.isEmpty ? "" : " - \(quoted(parts.joined(separator: ":")))"
+    let client = parts.isEmpty ? "" : " - \(quoted(parts.joined(separator: ":")))"
+    return client + (userLabel.isEmpty ? "" : " - \(quoted("\(account.name)/\(userLabel)"))")
+  }
+
+  private var userLabel: String {
+    if !options.nkey.isEmpty { return "nkey:\(options.nkey)" }
+    if !options.user.isEmpty { return "user:\(options.user)" }
+    return options.token.isEmpty ? "" : "token"
   }
 
   func logError(_ text: @autoclosure () -> String) { server.logger.error("\(label) - \(text())") }

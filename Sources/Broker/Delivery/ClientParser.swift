@@ -127,6 +127,7 @@ extension Worker {
       }
       switch handleFrame(connection, base + position, count - position) {
       case .used(let length): position &+= length
+      case .suspended(let length): return .consumed(position &+ length, needed: 0)
       case .incomplete(let needed): return .consumed(position, needed: needed)
       case .closed: return .closed
       }
@@ -134,12 +135,13 @@ extension Worker {
     return .consumed(position, needed: 0)
   }
 
-  /// Replies that the server itself makes up: `_R_.`, `_GR_.`, `$JS.ACK.` (FEATURES 1.047).
+  /// Replies that the server itself makes up: `_R_.`, `_GR_.`, `$GR.`, `$JS.ACK.` (FEATURES 1.047).
   @inline(__always)
   func isReservedReply(_ reply: UnsafeRawPointer, _ available: Int) -> Bool {
     let first = reply.loadUnaligned(as: UInt32.self)
     if first == 0x2E5F_525F { return available > 4 }  // "_R_."
     if first == 0x5F52_475F { return available > 5 && reply.load(fromByteOffset: 4, as: UInt8.self) == 0x2E }  // "_GR_"
+    if first == 0x2E52_4724 { return available > 4 }  // "$GR."
     if first == 0x2E53_4A24 {  // "$JS."
       return available > 8 && reply.loadUnaligned(fromByteOffset: 4, as: UInt32.self) == 0x2E4B_4341  // "ACK."
     }

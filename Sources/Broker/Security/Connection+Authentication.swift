@@ -55,8 +55,10 @@ extension Connection {
   func checkCredentials() -> Authenticator.Verdict {
     let settings = server.settings
     let mapsCertificate = settings.options.tls?.verifyAndMap == true && tls != nil
-    return server.authenticator.check(
-      &options, nonce: nonce, certificateUser: mapsCertificate ? { [self] in userOfCertificate(settings) } : nil)
+    var connect = options
+    defer { options = connect }
+    return Authenticator(settings: settings).check(
+      &connect, nonce: nonce, certificateUser: mapsCertificate ? { [self] in userOfCertificate(settings) } : nil)
   }
 
   /// The first bytes are not CONNECT although credentials are asked for: fine only with `no_auth_user`.
@@ -106,6 +108,7 @@ extension Connection {
       return false
     }
     guard bind(to: user) else { return false }
+    isBound = true
     state.pointee.flags.remove(.awaitingAuthentication)
     guard (0...1).contains(options.protocolVersion) else {
       sendError("invalid client protocol")
@@ -212,7 +215,7 @@ extension Connection {
   var claimedUser: String {
     if !options.nkey.isEmpty { return "Nkey \(quoted(options.nkey))" }
     if !options.user.isEmpty { return "User \(quoted(options.user))" }
-    return ""
+    return options.token.isEmpty ? "" : "Token \"[REDACTED]\""
   }
 
   // MARK: reply permissions

@@ -26,6 +26,7 @@ public final class Server: @unchecked Sendable {
   private var totalConnections: UInt64 = 0
   private var nextIdentifier: UInt64 = 5
   private var listener: Listener?
+  private var boundPort = 0
   private var isStopping = false
   private var handshakeLimiter: TLSRateLimiter?
   private var isLameDuck = false
@@ -40,7 +41,7 @@ public final class Server: @unchecked Sendable {
     lock = .allocate(capacity: 1)
     lock.initialize(to: 0)
     currentSettings = try ServerSettings(options, records: records)
-    currentInfo = Self.makeInfo(currentSettings, identity, curve)
+    currentInfo = Self.makeInfo(currentSettings, identity, curve, port: options.port)
     if let limit = options.tls?.connectionRateLimit, limit > 0 { handshakeLimiter = TLSRateLimiter(limit: limit) }
     workers = loops.loops.map { Worker(index: $0.index, loop: $0, server: self) }
     currentSettings.install(retire: retire)
@@ -75,11 +76,8 @@ public final class Server: @unchecked Sendable {
   /// Swaps in what a reload has compiled.
   func replaceSettings(_ new: ServerSettings) {
     csys_lock(lock)
-    let port = currentInfo.port
     currentSettings = new
-    currentInfo = Self.makeInfo(new, identity, curve)
-    currentInfo.port = port
-    currentInfo.lameDuckMode = isLameDuck
+    currentInfo = Self.makeInfo(new, identity, curve, port: boundPort)
     let limit = new.options.tls?.connectionRateLimit ?? 0
     handshakeLimiter = limit > 0 ? TLSRateLimiter(limit: limit) : nil
     csys_unlock(lock)
@@ -90,7 +88,6 @@ public final class Server: @unchecked Sendable {
     if isStopping || isLameDuck { return false }
     csys_lock(lock)
     isLameDuck = true
-    currentInfo.lameDuckMode = true
     csys_unlock(lock)
     listener?.stop()
     return true
@@ -105,16 +102,27 @@ public final class Server: @unchecked Sendable {
 
   var authenticator: Authenticator { Authenticator(settings: settings) }
 
-  private static func makeInfo(_ settings: ServerSettings, _ identity: NKey.Pair, _ curve: NKey.Pair) -> ServerInfo {
+  private static func makeInfo(
+    _ settings: ServerSettings, _ identity: NKey.Pair, _ curve: NKey.Pair, port: Int
+  ) -> ServerInfo {
     let options = settings.options
+    let advertised = advertisedAddress(options.clientAdvertise, port: port)
     let id = identity.publicKey.description
     return ServerInfo(
-      serverID: id, serverName: options.serverName.isEmpty ? id : options.serverName, host: options.host,
-      port: options.port, headers: !options.noHeaderSupport,
+      serverID: id, serverName: options.serverName.isEmpty ? id : options.serverName,
+      host: advertised?.host ?? options.host, port: advertised?.port ?? port, headers: !options.noHeaderSupport,
       authRequired: settings.requiresAuthentication && options.noAuthUser.isEmpty,
       tlsRequired: options.tls != nil && !options.allowNonTLS, tlsVerify: options.tls?.verify ?? false,
       tlsAvailable: options.tls != nil && options.allowNonTLS, maxPayload: options.maxPayload, connectURLs: [],
       xkey: curve.publicKey.description)
+  }
+
+  /// `client_advertise` as host and port; the listener's port where it names none, or 0.
+  private static func advertisedAddress(_ text: String, port: Int) -> (host: String, port: Int)? {
+    if text.isEmpty { return nil }
+    guard let (host, named) = HostPort.split(text) else { return (text, port) }
+    let number = Int(named) ?? 0
+    return (host, number > 0 ? number : port)
   }
 
   // MARK: running
@@ -132,7 +140,8 @@ public final class Server: @unchecked Sendable {
     }
     listener.failed = { [unowned self] error in logger.error("Accept error: \(error)") }
     self.listener = listener
-    currentInfo.port = Int(listener.address.port)
+    boundPort = Int(listener.address.port)
+    currentInfo = Self.makeInfo(currentSettings, identity, curve, port: boundPort)
     logger.info("Listening for client connections on \(hostPort(host, Int(listener.address.port)))")
     listener.start()
     logger.info("Server is ready")
@@ -160,7 +169,7 @@ public final class Server: @unchecked Sendable {
   }
 
   /// The port clients connect to.
-  public var clientPort: Int { info.port }
+  public var clientPort: Int { boundPort }
 
   /// Closes everything and ends the loops. Any thread.
   public func shutdown() {

@@ -7,6 +7,8 @@ enum FrameOutcome {
   case used(Int)
   /// More bytes are wanted; `needed` is the size of the whole frame when known, otherwise 0.
   case incomplete(needed: Int)
+  /// The frame was used, and what follows has to wait for `Connection.resume`.
+  case suspended(Int)
   case closed
 }
 
@@ -43,7 +45,8 @@ extension Worker {
       case .pong: object.handlePong()
       case .connect:
         let arguments = UnsafeRawBufferPointer(start: base + start, count: end - start)
-        return object.handleConnect(arguments) ? .used(next) : .closed
+        guard object.handleConnect(arguments) else { return .closed }
+        return object.phase == .suspended ? .suspended(next) : .used(next)
       case .info:
         return object.handleInfo(UnsafeRawBufferPointer(start: base + start, count: end - start))
           ? .used(next) : .closed

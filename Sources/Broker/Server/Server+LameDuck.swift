@@ -18,8 +18,9 @@ extension Server {
       }
       for worker in workers {
         worker.loop.submit { [unowned worker] in
-          for connection in worker.connections.values where connection.options.protocolVersion >= 1 {
-            connection.sendInfo()
+          for connection in worker.connections.values
+          where connection.options.protocolVersion >= 1 && connection.hasAnsweredPing {
+            connection.sendInfo(lameDuck: true)
           }
         }
       }

@@ -16,12 +16,10 @@ extension Server {
     replaceSettings(new)
     new.install(retire: retire)
     for change in changes { logger.info(change) }
-    let resendsInfo =
-      old.options.maxPayload != options.maxPayload || old.options.clientAdvertise != options.clientAdvertise
     for worker in workers {
       worker.loop.submit { [unowned worker] in
         for connection in Array(worker.connections.values) {
-          connection.follow(new, old: old, resendsInfo: resendsInfo)
+          connection.follow(new, old: old)
         }
       }
     }
@@ -65,7 +63,7 @@ extension LogOptions {
 
 extension Connection {
   /// Takes new settings. Owner loop.
-  func follow(_ settings: ServerSettings, old: ServerSettings, resendsInfo: Bool) {
+  func follow(_ settings: ServerSettings, old: ServerSettings) {
     guard phase != .closed, closeReason == nil else { return }
     if settings.options.log.trace {
       state.pointee.flags.insert(.tracing)
@@ -81,45 +79,34 @@ extension Connection {
       close(.tlsHandshakeError)
       return
     }
-    guard isConnected else {
-      refreshShadows()
-      return
-    }
-    guard reauthorize(settings, old: old) else { return }
-    if resendsInfo, options.protocolVersion >= 1 { sendInfo() }
+    if isConnected { reauthorize(settings, old: old) } else { refreshShadows() }
   }
 
-  /// Whether the connection may stay. It is closed when its user is gone, has moved, or has other credentials.
-  private func reauthorize(_ settings: ServerSettings, old: ServerSettings) -> Bool {
+  /// The connection is closed when its user is gone, has moved, or has other credentials.
+  private func reauthorize(_ settings: ServerSettings, old: ServerSettings) {
     if !options.nkey.isEmpty || !options.user.isEmpty, user != nil {
       let renewed = options.nkey.isEmpty ? settings.users[options.user] : settings.nkeyUsers[options.nkey]
       guard let renewed, renewed.account === account else {
         close(.clientClosed)
-        return false
+        return
       }
       if renewed.password == user?.password {
         adopt(renewed)
-        return true
+        return
       }
     }
     switch checkCredentials() {
     case .refused:
-      authorizationViolation(.authenticationViolation)
-      return false
+      // Somebody who named a user is let go without a word, as nats-server does.
+      if options.user.isEmpty { authorizationViolation(.authenticationViolation) } else { close(.clientClosed) }
     case .granted(let renewed):
-      if let renewed, renewed.account !== account {
-        close(.clientClosed)
-        return false
-      }
-      adopt(renewed)
-      return true
+      if let renewed, renewed.account !== account { close(.clientClosed) } else { adopt(renewed) }
     case .needsHash(let given, let hash, let renewed):
       let isUnchanged =
         renewed == nil && old.options.authorization.password == settings.options.authorization.password
         && old.options.authorization.token == settings.options.authorization.token
       adopt(renewed)
       if !isUnchanged { verifyAfterReload(given, hash) }
-      return true
     }
   }
 

@@ -83,11 +83,7 @@ extension Connection {
   private func handshakeTimedOut() {
     handshakeTimer = nil
     guard phase == .handshaking else { return }
-    logError("TLS handshake timeout")
-    // The client has not spoken TLS: it is told in plain text, which is what it may understand.
-    tls = nil
-    sendError("Secure Connection - TLS Required")
-    worker.flushStages()
+    server.logger.debug("\(self.label) - TLS handshake error: timeout")
     close(.tlsHandshakeError)
   }
 

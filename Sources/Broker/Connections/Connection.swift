@@ -76,6 +76,8 @@ final class Connection: EventSource, @unchecked Sendable {
   private var isPaused = false
   /// Counted among its account's connections.
   var isAdmitted = false
+  /// CONNECT has been accepted.
+  var isBound = false
   /// Counted among the server's connections.
   var isCounted = false
 

@@ -1,0 +1,112 @@
+import Broker
+import CSystem
+import Configuration
+import Glibc
+import Reactor
+
+/// Runs the server until a signal ends it.
+final class ServerProgram: @unchecked Sendable {
+  static let signals: [Int32] = [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2]
+
+  private let disk = SystemDisk()
+  private let logger: Logger
+  private let loops: LoopGroup
+  private let server: Server
+  /// What is running; replaced by a reload. Loop 0.
+  private var plan: StartPlan
+  private var options: ServerOptions { plan.options }
+
+  /// Throws what is wrong with the options.
+  init(_ plan: StartPlan) throws {
+    self.plan = plan
+    let options = plan.options
+    // Before any thread exists, so that every thread inherits the mask.
+    SignalSource.block(Self.signals)
+    Self.raiseDescriptorLimit()
+    logger = try Logger(options.log.loggerSettings)
+    loops = LoopGroup(count: Self.loopCount())
+    server = try Server(options: options, loops: loops, logger: logger)
+  }
+
+  /// Loops for the CPUs we may use; `NATSD_LOOPS` overrides.
+  private static func loopCount() -> Int {
+    if let text = getenv("NATSD_LOOPS"), let count = Int(String(cString: text)), (1...64).contains(count) {
+      return count
+    }
+    return min(64, Processors.usable())
+  }
+
+  private static func raiseDescriptorLimit() {
+    let hard = csys_nofile_hard()
+    if csys_nofile_soft() < hard { _ = csys_set_nofile(hard, hard) }
+  }
+
+  /// Serves until the end. Returns the exit code.
+  func run() -> Int32 {
+    let source = SignalSource(Self.signals, loop: loops.loops[0]) { [unowned self] in received($0) }
+    do {
+      try server.start()
+    } catch {
+      logger.fatal("\(error)")
+      return 1
+    }
+    let files = RunFiles(disk: disk, options: options)
+    files.writePid(logger)
+    files.writePorts(clientURLs: server.clientURLs, logger)
+    loops.run()
+    files.removePorts()
+    _ = source
+    return 0
+  }
+
+  private func received(_ signal: Int32) {
+    logger.info("Trapped \"\(String(cString: strsignal(signal)).lowercased())\" signal")
+    switch signal {
+    case SIGINT: server.shutdown()
+    case SIGTERM: if !server.isInLameDuckMode { server.shutdown() }
+    case SIGHUP: reload()
+    case SIGUSR1: reopenLog()
+    case SIGUSR2: server.enterLameDuckMode()
+    default: break
+    }
+  }
+
+  private func reopenLog() {
+    guard !options.log.file.isEmpty else {
+      logger.info("File log re-open ignored, not a file logger")
+      return
+    }
+    do {
+      try logger.reopen()
+      logger.info("File log re-opened")
+    } catch {
+      logger.error("Unable to re-open log file: \(error)")
+    }
+  }
+
+  private func reload() {
+    do {
+      try reload(from: plan.reading())
+    } catch {
+      logger.error("Failed to reload server configuration: \(error)")
+    }
+  }
+
+  private func reload(from reading: Result<StartPlan, StartPlan.Failure>) throws {
+    let new: StartPlan
+    switch reading {
+    case .success(let plan): new = plan
+    case .failure(let failure): throw ReloadRefusal(description: failure.text)
+    }
+    let missing = unsupportedFeatures(in: new.options)
+    guard missing.isEmpty else { throw ReloadRefusal(description: missing.joined(separator: "; ")) }
+    try server.reload(new.options, changes: [])
+    if new.options.pidFile != options.pidFile { RunFiles(disk: disk, options: new.options).writePid(logger) }
+    plan = new
+  }
+}
+
+/// Why a reload is refused.
+private struct ReloadRefusal: Error, CustomStringConvertible {
+  let description: String
+}

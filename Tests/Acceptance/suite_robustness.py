@@ -1,0 +1,149 @@
+"""Bad input and bad company: nothing crashes, nobody else is disturbed, memory and descriptors return to their base."""
+import os
+import socket
+import ssl
+import time
+
+import certificates
+import programs
+import servers
+import suite
+
+# The same load several times: memory after the last, over memory after the first, is what may stay (fragmentation). A
+# leak of one small object a connection or subscription would be more.
+KEPT_FACTOR = 1.2
+KEPT_KILOBYTES = 4 * 1024
+
+# The frames of a fuzzer run are sent in so many parts.
+PARTS = 4
+FLOOD_LIMIT = 200
+
+
+def tests(context):
+    return [
+        suite.Test("mutated and random frames", lambda: fuzz(context), alone=True),
+        suite.Test("mutated and random frames where logins and permissions are checked",
+                   lambda: fuzz_with_permissions(context), alone=True),
+        suite.Test("mutated and random frames on a TLS port", lambda: fuzz_tls(context), alone=True),
+        suite.Test("readers that do not read", lambda: slow(context), alone=True),
+        suite.Test("connections that go silent", lambda: silent(context), alone=True),
+        suite.Test("a flood of connections at max_connections", lambda: flood(context), alone=True),
+        suite.Test("20,000 subscriptions come and go while messages are published", lambda: churn(context), alone=True),
+    ]
+
+
+def fuzzer(context):
+    return programs.build(context.folder, ["robustness/fuzz.c", "robustness/common.c"])
+
+
+def stress(context):
+    return programs.build(context.folder, ["robustness/stress.c", "robustness/common.c"])
+
+
+def descriptors(server):
+    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+
+
+def settled_kilobytes(server, base_descriptors, bound=0):
+    """Memory once the server has noticed that everybody has left; at most some seconds to come below `bound`."""
+    suite.wait_until(lambda: descriptors(server) <= base_descriptors, 30, "closed connections are given up")
+    best = server.resident_kilobytes()
+    deadline = time.monotonic() + (5 if bound else 1)
+    while time.monotonic() < deadline and best > bound:
+        time.sleep(0.1)
+        best = min(best, server.resident_kilobytes())
+    return best
+
+
+def with_steady_memory(server, load, times=3):
+    """Runs the same load several times (it gets 0, 1, ...); memory must not grow from the first on. Returns a note."""
+    base = descriptors(server)
+    idle = server.resident_kilobytes()
+    outputs, memory = [], []
+    for number in range(times):
+        outputs.append(load(number))
+        bound = memory[0] * KEPT_FACTOR + KEPT_KILOBYTES if memory else 0
+        memory.append(settled_kilobytes(server, base, bound))
+        suite.check(server.is_alive(), "the server died")
+    series = ", ".join(str(kilobytes) for kilobytes in memory)
+    note = f"{''.join(outputs)}memory: {idle} KB idle, then after each load {series} KB"
+    suite.check(memory[-1] <= bound, f"memory grew\n{note}")
+    return note
+
+
+def fuzz(context):
+    program, frames = fuzzer(context), -(-context.frames // PARTS)
+    with servers.running(context.server, context.folder) as server:
+        def load(number):
+            return programs.run([program, server.port, frames, context.seed + number], 60 + frames / 20_000)
+        return with_steady_memory(server, load, PARTS)
+
+
+PERMISSIONS = """
+authorization { timeout: 2, users: [ { user: w, password: p, permissions: {
+  publish: { deny: ["fuzz.a.>", "*.*.b"] }, subscribe: { deny: ["fuzz.b.>", "fuzz.*.c queue"] } } } ] }
+mappings = { "fuzz.c.*": "fuzz.mapped.{{partition(3,1)}}" }
+"""
+
+
+def fuzz_with_permissions(context):
+    program, frames = fuzzer(context), context.frames // 10 // PARTS
+    with servers.running(context.server, context.folder, PERMISSIONS) as server:
+        def load(number):
+            return programs.run([program, server.port, frames, context.seed + number, "login=w:p"], 60 + frames / 20_000)
+        return with_steady_memory(server, load, PARTS)
+
+
+def fuzz_tls(context):
+    program, frames = fuzzer(context), context.frames // 20 // PARTS
+    folder = context.folder / "certificates-robustness"
+    folder.mkdir(exist_ok=True)
+    certificates.make(folder)
+    config = f'tls {{ cert_file: "{folder}/server.pem", key_file: "{folder}/server.key", timeout: 1 }}'
+    with servers.running(context.server, context.folder, config) as server:
+        def load(number):
+            return programs.run([program, server.port, frames, context.seed + number, "witness=no"], 60 + frames / 2_000)
+        note = with_steady_memory(server, load, PARTS)
+        handshake(server.port, folder)
+        return note
+
+
+def handshake(port, folder):
+    """A decent TLS client is still served."""
+    with socket.create_connection(("127.0.0.1", port), 5) as plain:
+        while b"\r\n" not in plain.recv(4096):
+            pass
+        context = ssl.create_default_context(cafile=folder / "ca.pem")
+        with context.wrap_socket(plain, server_hostname="localhost") as secure:
+            secure.sendall(b'CONNECT {"verbose":false}\r\nPING\r\n')
+            suite.expect(secure.recv(6), b"PONG\r\n", "answer over TLS")
+
+
+def slow(context):
+    config = "max_pending: 4MB, max_payload: 1MB"
+    with servers.running(context.server, context.folder, config) as server:
+        def load(_):
+            return programs.run([stress(context), "slow", server.port, 10, 30_000], 120)
+        return with_steady_memory(server, load)
+
+
+def silent(context):
+    config = 'ping_interval: "300ms", ping_max: 2'
+    with servers.running(context.server, context.folder, config) as server:
+        def load(_):
+            return programs.run([stress(context), "silent", server.port, 1000], 120)
+        return with_steady_memory(server, load)
+
+
+def flood(context):
+    with servers.running(context.server, context.folder, f"max_connections: {FLOOD_LIMIT}") as server:
+        def load(_):
+            return programs.run([stress(context), "flood", server.port, FLOOD_LIMIT, 2000], 120)
+        return with_steady_memory(server, load)
+
+
+def churn(context):
+    with servers.running(context.server, context.folder) as server:
+        def load(_):
+            return programs.run([stress(context), "churn", server.port, 20_000, 20], 300)
+        return with_steady_memory(server, load)

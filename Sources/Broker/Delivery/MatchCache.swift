@@ -198,7 +198,7 @@ extension Worker {
       let run = matchResult.groups[group]
       let start = entry.pointee.rowCount
       for position in run.start..<run.start + run.count {
-        append(matchResult.queued[Int(position)], to: entry, subject: bytes, isQueued: true)
+        append(matchResult.queued[Int(position)], to: entry, subject: bytes)
       }
       let count = entry.pointee.rowCount - start
       if count > 0 { append(QueueGroup(start: start, count: count), to: entry) }
@@ -225,13 +225,12 @@ extension Worker {
   }
 
   private func append(
-    _ subscription: SubscriptionPointer, to entry: MatchEntryPointer, subject: UnsafeRawBufferPointer,
-    isQueued: Bool = false
+    _ subscription: SubscriptionPointer, to entry: MatchEntryPointer, subject: UnsafeRawBufferPointer
   ) {
     let isShadow = SubscriptionFlags(rawValue: subscription.pointee.flags).contains(.shadow)
     let made =
       isShadow
-      ? makeShadowRow(subscription, entry, subject: subject, isQueued: isQueued)
+      ? makeShadowRow(subscription, entry, subject: subject)
       : makeRow(subscription, subject: subject)
     guard let row = made else { return }
     if !row.flags.isDisjoint(with: .careful) { entry.pointee.flags.insert(.careful) }
@@ -273,10 +272,9 @@ extension Worker {
       sidLength: Int32(subscription.pointee.sidLength), flags: flags.union(rowFlags(connection)))
   }
 
-  /// The row of an imported stream. Its subject is the importer's. As in nats-server, deny lists see the importer's
-  /// subject, for queue groups the exporter's.
+  /// The row of an imported stream. Its subject is the importer's, and so it is for deny lists.
   private func makeShadowRow(
-    _ subscription: SubscriptionPointer, _ entry: MatchEntryPointer, subject: UnsafeRawBufferPointer, isQueued: Bool
+    _ subscription: SubscriptionPointer, _ entry: MatchEntryPointer, subject: UnsafeRawBufferPointer
   ) -> Row? {
     let shadow = Unmanaged<Shadow>.fromOpaque(subscription.pointee.owner.unsafelyUnwrapped).takeUnretainedValue()
     let connection = shadow.connection
@@ -284,7 +282,7 @@ extension Worker {
     if SubscriptionFlags(rawValue: subscription.pointee.flags).contains(.filtered) {
       let denied =
         local.map { local in
-          local.withUnsafeBytes { connection.deniesDelivery(of: isQueued ? subject : $0, subscription) }
+          local.withUnsafeBytes { connection.deniesDelivery(of: $0, subscription) }
         } ?? connection.deniesDelivery(of: subject, subscription)
       if denied { return nil }
     }

@@ -194,7 +194,8 @@ final class Connection: EventSource, @unchecked Sendable {
     }
     // A large frame gets a buffer of its own, that grows with what has really arrived.
     let isLarge = max(needed, rest) > Worker.readCapacity / 2
-    let wanted = isLarge ? max(Worker.readCapacity * 2, min(needed + Chunk.slack, rest * 2)) : max(rest, 512)
+    let most = needed > rest ? needed + Chunk.slack : Int.max
+    let wanted = isLarge ? max(Worker.readCapacity * 2, min(most, rest * 2)) : max(rest, 512)
     if partialCapacity < wanted || partial == nil || (!isLarge && partialCapacity > Worker.readCapacity) {
       let grown = malloc(wanted + Chunk.slack)!
       memcpy(grown, buffer + used, rest)

@@ -35,6 +35,8 @@ final class Connection: EventSource, @unchecked Sendable {
 
   // What CONNECT said.
   var options = ConnectOptions()
+  /// The name for other loops; guarded by the state's lock.
+  private var sharedName = ""
   var isConnected = false
   var hasAnsweredPing = false
   let nonce: String
@@ -240,6 +242,21 @@ final class Connection: EventSource, @unchecked Sendable {
       finishClose()
       return
     }
+  }
+
+  // MARK: for other loops
+
+  /// The name that CONNECT gave. Any loop.
+  func announcedName() -> String {
+    csys_lock(state.lockPointer)
+    defer { csys_unlock(state.lockPointer) }
+    return sharedName
+  }
+
+  func announceName() {
+    csys_lock(state.lockPointer)
+    sharedName = options.name
+    csys_unlock(state.lockPointer)
   }
 
   // MARK: suspension

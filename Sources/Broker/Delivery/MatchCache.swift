@@ -21,9 +21,11 @@ struct RowFlags: OptionSet {
   static let shadow = RowFlags(rawValue: 1 << 6)
   /// The receiver sees another subject: `Row.name`.
   static let renamed = RowFlags(rawValue: 1 << 7)
+  /// The receiver's permissions deny the subject; such rows are made only for messages that are traced.
+  static let refused = RowFlags(rawValue: 1 << 8)
 
   /// Any of these needs a look at each message.
-  static let careful: RowFlags = [.internal, .limited, .noEcho, .tracksReplies, .tracing, .renamed]
+  static let careful: RowFlags = [.internal, .limited, .noEcho, .tracksReplies, .tracing, .renamed, .refused]
 }
 
 /// One receiver of a cached match.
@@ -116,6 +118,11 @@ extension UnsafeMutablePointer where Pointee == MatchEntry {
   func name(of row: UnsafeMutablePointer<Row>) -> (UnsafeRawPointer, Int) {
     let start = UnsafeRawPointer(pointee.names.unsafelyUnwrapped) + Int(row.pointee.name)
     return (start + 4, Int(start.loadUnaligned(as: UInt32.self)))
+  }
+
+  func nameBytes(of row: UnsafeMutablePointer<Row>) -> UnsafeRawBufferPointer {
+    let (start, count) = name(of: row)
+    return UnsafeRawBufferPointer(start: start, count: count)
   }
 }
 
@@ -266,7 +273,10 @@ extension Worker {
       return Row(subscription: subscription, connection: nil, sid: 0, sidLength: 0, flags: flags)
     }
     let connection = subscription.pointee.owner.unsafelyUnwrapped.assumingMemoryBound(to: ConnectionState.self)
-    if kind.contains(.filtered), connection.deniesDelivery(of: subject, subscription) { return nil }
+    if kind.contains(.filtered), connection.deniesDelivery(of: subject, subscription) {
+      if passage.trace == nil { return nil }
+      flags.insert(.refused)
+    }
     return Row(
       subscription: subscription, connection: connection, sid: subscription.pointee.sid8,
       sidLength: Int32(subscription.pointee.sidLength), flags: flags.union(rowFlags(connection)))
@@ -279,16 +289,20 @@ extension Worker {
     let shadow = Unmanaged<Shadow>.fromOpaque(subscription.pointee.owner.unsafelyUnwrapped).takeUnretainedValue()
     let connection = shadow.connection
     let local = shadow.source.localSubject(of: subject)
+    var flags = rowFlags(connection).union(.shadow)
     if SubscriptionFlags(rawValue: subscription.pointee.flags).contains(.filtered) {
       let denied =
         local.map { local in
           local.withUnsafeBytes { connection.deniesDelivery(of: $0, subscription) }
         } ?? connection.deniesDelivery(of: subject, subscription)
-      if denied { return nil }
+      if denied {
+        if passage.trace == nil { return nil }
+        flags.insert(.refused)
+      }
     }
     var row = Row(
       subscription: subscription, connection: connection, sid: subscription.pointee.sid8,
-      sidLength: Int32(subscription.pointee.sidLength), flags: rowFlags(connection).union(.shadow))
+      sidLength: Int32(subscription.pointee.sidLength), flags: flags)
     if let local {
       row.name = entry.addName(local)
       row.flags.insert(.renamed)

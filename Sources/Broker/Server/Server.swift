@@ -137,15 +137,22 @@ public final class Server: @unchecked Sendable {
   // MARK: running
 
   /// Logs the banner and opens the listener. Throws when the port is taken. Call before the loops run.
-  public func start() throws {
+  ///
+  /// - Parameter beforeListening: what has to succeed between the banner and the listener.
+  public func start(beforeListening: () throws -> Void = {}) throws {
     let options = currentSettings.options
     logBanner(options)
+    try beforeListening()
     let host = options.host.isEmpty ? "0.0.0.0" : options.host
-    guard let address = try SocketAddress.resolve(host: host, port: UInt16(max(0, options.port))).first else {
-      throw LookupError(host: host, reason: "no address")
-    }
-    let listener = try Listener(binding: address, loop: loops.loops[0]) { [unowned self] descriptor, peer in
-      accept(descriptor, peer)
+    let listener: Listener
+    do {
+      let address = try ListeningAddress.resolve(host: host, port: options.port)
+      listener = try Listener(binding: address, loop: loops.loops[0]) { [unowned self] descriptor, peer in
+        accept(descriptor, peer)
+      }
+    } catch {
+      throw ListeningAddress.Failure(
+        description: "Error listening on port: \(hostPort(host, max(0, options.port))), \(quoted("\(error)"))")
     }
     listener.failed = { [unowned self] error in logger.error("Accept error: \(error)") }
     self.listener = listener

@@ -109,6 +109,8 @@ static inline int csys_ioctl_int(int fd, unsigned long request, int *value) { re
 int csys_accept(int fd, struct sockaddr *address, socklen_t *length);
 static inline int csys_stream_socket(int family) { return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 static inline int csys_datagram_socket(int family) { return socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+/// EAI_NODATA, which Glibc hides behind a feature macro: the name exists, but has no address.
+static inline int csys_eai_nodata(void) { return -5; }
 static inline int csys_wifexited(int status) { return WIFEXITED(status); }
 static inline int csys_wexitstatus(int status) { return WEXITSTATUS(status); }
 static inline int csys_set_nofile(uint64_t soft, uint64_t hard) {

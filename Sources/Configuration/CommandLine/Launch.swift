@@ -38,7 +38,10 @@ public enum Launch: Sendable, Equatable {
     if flags.checkConfiguration { return .exit(check(flags, access: access)) }
     switch StartPlan.make(flags, access: access) {
     case .success(let plan): return .run(plan)
-    case .failure(let failure): return .exit(.failure(failure.text))
+    case .failure(let failure):
+      var output = ProgramOutput.failure(failure.text)
+      output.standardError = failure.warnings + output.standardError
+      return .exit(output)
     }
   }
 
@@ -60,24 +63,6 @@ public enum Launch: Sendable, Equatable {
   }
 }
 
-/// Text for both outputs, and the exit code (FEATURES 3.024).
-public struct ProgramOutput: Sendable, Equatable {
-  public var standardOutput: String
-  public var standardError: String
-  public var exitCode: Int32
-
-  public init(standardOutput: String = "", standardError: String = "", exitCode: Int32 = 0) {
-    self.standardOutput = standardOutput
-    self.standardError = standardError
-    self.exitCode = exitCode
-  }
-
-  /// `nats-server: text` on standard error, exit code 1.
-  public static func failure(_ text: String) -> ProgramOutput {
-    ProgramOutput(standardError: "\(Launch.programName): \(text)\n", exitCode: 1)
-  }
-}
-
 /// A server that can start: its options, and what is needed to read them again.
 public struct StartPlan: Sendable, Equatable {
   /// Resolved and valid. Features that this build lacks may be configured: see `unsupportedFeatures(in:)`.
@@ -89,6 +74,8 @@ public struct StartPlan: Sendable, Equatable {
   public struct Failure: Error, Sendable, Equatable {
     /// For `ProgramOutput.failure`.
     public let text: String
+    /// Warnings of the file that are not part of the text, each with a newline.
+    public var warnings = ""
   }
 
   static func make(_ flags: CommandLineFlags, access: FileAccess) -> Result<StartPlan, Failure> {
@@ -109,10 +96,10 @@ public struct StartPlan: Sendable, Equatable {
     do throws(CommandLineFlags.Failure) {
       try flags.applyRules(to: &options, access: access)
     } catch {
-      return .failure(Failure(text: error.text))
+      return .failure(Failure(text: error.text, warnings: warnings))
     }
     options.resolveDefaults()
-    if let problem = OptionsRules.check(&options) { return .failure(Failure(text: problem)) }
+    if let problem = OptionsRules.check(&options) { return .failure(Failure(text: problem, warnings: warnings)) }
     return .success(StartPlan(options: options, warnings: warnings, flags: flags))
   }
 

@@ -49,11 +49,13 @@ final class ServerProgram: @unchecked Sendable {
       try server.start(beforeListening: files.writePid)
     } catch {
       logger.fatal("\(error)")
+      logger.flush()
       return 1
     }
     files.writePorts(clientURLs: server.clientURLs, logger)
     loops.run()
     files.removePorts(logger)
+    logger.flush()
     _ = source
     return 0
   }

@@ -53,6 +53,7 @@ final class ServerProgram: @unchecked Sendable {
       return 1
     }
     files.writePorts(clientURLs: server.clientURLs, logger)
+    csys_release_startup_pages()
     loops.run()
     files.removePorts(logger)
     logger.flush()

@@ -190,7 +190,7 @@ extension ConfigurationGrammar {
     var scalar = cursor.next()
     while scalar == "b" || scalar == "B" || scalar == "i" || scalar == "I" { scalar = cursor.next() }
     cursor.backUp()
-    if ConfigurationCharacter.endsNumber(scalar) || ConfigurationCharacter.isDigit(scalar) { return try emitInteger() }
+    if ConfigurationCharacter.endsNumber(scalar) { return try emitInteger() }
     try bareString()
   }
 

@@ -9,10 +9,12 @@ public struct SystemError: Error, CustomStringConvertible, Sendable {
     self.action = action
     self.code = code
   }
-  /// In Go's words, which begin in lower case.
-  public var description: String {
-    let reason = String(cString: strerror(code))
-    return "\(action): \(reason.prefix(1).lowercased())\(reason.dropFirst())"
+  public var description: String { "\(action): \(Self.text(of: code))" }
+
+  /// The system's text as Go prints it: beginning in lower case.
+  public static func text(of code: Int32) -> String {
+    let text = String(cString: strerror(code))
+    return text.prefix(1).lowercased() + text.dropFirst()
   }
 }
 

@@ -45,17 +45,19 @@ final class ServerProgram: @unchecked Sendable {
   func run() -> Int32 {
     let source = SignalSource(Self.signals, loop: loops.loops[0]) { [unowned self] in received($0) }
     server.reloadRequested = { [unowned self] in try reload(from: plan.reading()) }
+    let files = RunFiles(disk: disk, options: options)
     do {
-      try server.start()
+      try server.start(beforeListening: files.writePid)
     } catch {
       logger.fatal("\(error)")
+      logger.flush()
       return 1
     }
-    let files = RunFiles(disk: disk, options: options)
-    files.writePid(logger)
     files.writePorts(clientURLs: server.clientURLs, monitoringURLs: server.monitoringURLs, logger)
+    csys_release_startup_pages()
     loops.run()
-    files.removePorts()
+    files.removePorts(logger)
+    logger.flush()
     _ = source
     return 0
   }
@@ -102,8 +104,14 @@ final class ServerProgram: @unchecked Sendable {
     let missing = unsupportedFeatures(in: new.options)
     guard missing.isEmpty else { throw ReloadRefusal(description: missing.joined(separator: "; ")) }
     try server.reload(new.options, changes: [])
-    if new.options.pidFile != options.pidFile { RunFiles(disk: disk, options: new.options).writePid(logger) }
+    if new.options.pidFile != options.pidFile { rewritePid(new.options) }
     plan = new
+  }
+}
+
+extension ServerProgram {
+  private func rewritePid(_ options: ServerOptions) {
+    do { try RunFiles(disk: disk, options: options).writePid() } catch { logger.error("\(error)") }
   }
 }
 

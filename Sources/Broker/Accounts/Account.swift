@@ -6,10 +6,13 @@ import Subjects
 final class AccountRules: Sendable {
   let limits: AccountLimits
   let mappings: AccountMappings
+  /// Where messages with a sampled `traceparent` are traced to (FEATURES 2.035).
+  let messageTrace: MessageTraceOptions?
 
   /// Throws what is wrong with a mapping.
   init(_ options: AccountOptions, clusterName: String) throws {
     limits = options.limits
+    messageTrace = options.messageTrace
     var mappings = AccountMappings()
     for mapping in options.mappings {
       mappings.set(
@@ -49,6 +52,7 @@ final class Account: @unchecked Sendable {
     counts = .allocate(capacity: 1)
     counts.initialize(to: AccountCounts())
     currentRules = rules
+    counts.pointee.tracesByHeader = rules.messageTrace == nil ? 0 : 1
     openScope = PublishScope(account: self, permission: nil)
   }
 
@@ -70,11 +74,15 @@ final class Account: @unchecked Sendable {
 
   var limits: AccountLimits { rules.limits }
 
+  /// Not zero when messages may be traced without naming a destination. Atomic; valid while the account lives.
+  var traceFlag: UnsafePointer<UInt32> { UnsafePointer(counts.pointer(to: \.tracesByHeader)!) }
+
   /// Takes new rules; matches that mappings decided are forgotten.
   func install(_ rules: AccountRules) {
     csys_lock(counts.pointer(to: \.lock)!)
     currentRules = rules
     csys_unlock(counts.pointer(to: \.lock)!)
+    csys_store32(counts.pointer(to: \.tracesByHeader)!, rules.messageTrace == nil ? 0 : 1)
     index.invalidate()
   }
 
@@ -154,5 +162,6 @@ final class Account: @unchecked Sendable {
 
 struct AccountCounts {
   var lock: UInt32 = 0
+  var tracesByHeader: UInt32 = 0
   var connections: UInt64 = 0
 }

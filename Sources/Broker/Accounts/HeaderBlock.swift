@@ -1,3 +1,5 @@
+import CSystem
+
 /// Changes to the header block of a message: `NATS/1.0` line, fields, empty line (FEATURES 1.018, 1.050). Names are
 /// compared byte by byte.
 enum HeaderBlock {
@@ -26,6 +28,11 @@ enum HeaderBlock {
 
   static func setting(_ name: StaticString, to value: String, in block: UnsafeRawBufferPointer) -> [UInt8] {
     setting(name, to: Array(value.utf8), in: block)
+  }
+
+  /// Whether the text stands anywhere in the block.
+  static func mentions(_ text: StaticString, in block: UnsafeRawBufferPointer) -> Bool {
+    csys_find(block.baseAddress, block.count, text.utf8Start, text.utf8CodeUnitCount) != nil
   }
 
   /// A block with one field.

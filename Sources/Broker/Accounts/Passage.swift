@@ -8,6 +8,8 @@ struct Passage {
   }
 
   var steps: [Step] = []
+  /// The message is traced.
+  var trace: MessageTrace?
 
   /// Whether the message has come through this export before: it would go round in circles.
   func contains(_ export: ServiceExport) -> Bool { steps.contains { $0.export === export } }

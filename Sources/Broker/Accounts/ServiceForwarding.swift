@@ -21,20 +21,17 @@ extension Worker {
     }
 
     let step = step(over: hop, from: publisher)
-    let header = HeaderBlock.setting(
-      RequestInfo.header, to: step.requestInfo!.json(),
-      in: UnsafeRawBufferPointer(rebasing: message.bodyBytes[..<message.headerLength]))
-    let body = header + message.bodyBytes[message.headerLength...]
+    let header = HeaderBlock.setting(RequestInfo.header, to: step.requestInfo!.json(), in: message.headerBytes)
     let delivered = item.targetSubject(of: message.subjectBytes).withBytes { subject in
-      body.withUnsafeBytes { body in
-        var forwarded = message
-        forwarded.body = body.baseAddress!
-        forwarded.size = body.count
-        forwarded.headerLength = header.count
-        return publish(forwarded, as: subject, reply: reply, over: hop, step, from: publisher)
+      withHeader(tracedHeader(header, hop, allowTrace: hop.export.plan.allowTrace), message) { forwarded in
+        publish(
+          forwarded, as: subject, reply: reply, over: hop, step, allowTrace: hop.export.plan.allowTrace,
+          from: publisher)
       }
     }
-    if !delivered, let reply { hop.target.replies.end(reply, .noDelivery, on: self) }
+    if let reply, !delivered || passage.trace?.isOnly == true {
+      hop.target.replies.end(reply, delivered ? .done : .noDelivery, on: self)
+    }
     return delivered
   }
 
@@ -55,13 +52,40 @@ extension Worker {
     }
     let step = Passage.Step(export: hop.export, share: hop.share, requestInfo: nil)
     let delivered = reply.to.withBytes { subject in
-      publish(message, as: subject, reply: next, over: hop, step, from: publisher)
+      guard passage.trace != nil else {
+        return publish(message, as: subject, reply: next, over: hop, step, allowTrace: false, from: publisher)
+      }
+      return withHeader(tracedHeader(Array(message.headerBytes), hop, allowTrace: false), message) { forwarded in
+        publish(forwarded, as: subject, reply: next, over: hop, step, allowTrace: false, from: publisher)
+      }
     }
-    if !delivered, let next { hop.target.replies.end(next, .noDelivery, on: self) }
+    if let next, !delivered || passage.trace?.isOnly == true {
+      hop.target.replies.end(next, delivered ? .done : .noDelivery, on: self)
+    }
     if !delivered || reply.isSingle || message.size == 0 {
       hop.source.replies.end(reply, delivered ? .done : .noDelivery, on: self)
     } else {
       hop.source.replies.touch(reply, now: loop.now)
+    }
+  }
+
+  /// The header block of a traced message behind the border. Where tracing is allowed the trace's destination is a reply
+  /// subject, for servers further on.
+  private func tracedHeader(_ header: [UInt8], _ hop: ServiceHop, allowTrace: Bool) -> [UInt8] {
+    guard passage.trace != nil else { return header }
+    return header.withUnsafeBytes { header in
+      let value = allowTrace ? hop.target.replies.spareSubject(in: hop.target, on: self) : TraceHeader.disabled
+      return HeaderBlock.setting("Nats-Trace-Dest", to: value, in: header)
+    }
+  }
+
+  private func withHeader(_ header: [UInt8], _ message: Message, _ body: (Message) -> Bool) -> Bool {
+    (header + message.bodyBytes[message.headerLength...]).withUnsafeBytes { bytes in
+      var changed = message
+      changed.body = bytes.baseAddress!
+      changed.size = bytes.count
+      changed.headerLength = header.count
+      return body(changed)
     }
   }
 
@@ -100,13 +124,27 @@ extension Worker {
   /// Delivers a message in the account that a hop leads to. The mappings there apply.
   private func publish(
     _ message: Message, as subject: UnsafeRawBufferPointer, reply: ServiceReply?, over hop: ServiceHop,
-    _ step: Passage.Step, from publisher: ConnectionPointer?
+    _ step: Passage.Step, allowTrace: Bool, from publisher: ConnectionPointer?
   ) -> Bool {
     passage.steps.append(step)
-    defer { passage.steps.removeLast() }
+    let trace = passage.trace
+    defer {
+      passage.steps.removeLast()
+      passage.trace = trace
+    }
     let random = nextRandom()
     let target = hop.target
     func deliver(_ subject: UnsafeRawBufferPointer) -> Bool {
+      if let trace {
+        note(trace, .serviceImport(account: target.name, from: text(message.subjectBytes), to: text(subject)))
+        if !allowTrace {
+          // What happens there is not noted, and a message that is only traced stops here.
+          if trace.isOnly { return false }
+          passage.trace = nil
+        }
+        trace.account = target
+      }
+      defer { trace?.account = hop.source }
       var forwarded = message
       forwarded.subject = subject.baseAddress!
       forwarded.subjectLength = subject.count

@@ -59,6 +59,14 @@ final class ServiceReplies: @unchecked Sendable {
     return reply
   }
 
+  /// A reply subject under which nothing is owed.
+  func spareSubject(in account: Account, on worker: Worker) -> String {
+    withLock {
+      if prefix.isEmpty { listen(in: account) }
+      return String(decoding: prefix + Base62.bytes(worker.nextRandom()), as: UTF8.self)
+    }
+  }
+
   /// One subscription hears all answers. Lock held.
   private func listen(in account: Account) {
     prefix = Array("_R_.".utf8) + Base62.bytes(UInt64.random(in: .min ... .max)) + [0x2E]

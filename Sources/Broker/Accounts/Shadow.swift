@@ -7,12 +7,14 @@ import Subjects
 /// read it. It lives until `Epochs` has released the record.
 final class Shadow: @unchecked Sendable {
   let connection: ConnectionPointer
+  let importer: Account
   let source: StreamImport
   let subject: [UInt8]
   fileprivate(set) var record: SubscriptionPointer?
 
-  init(connection: ConnectionPointer, source: StreamImport, subject: [UInt8]) {
+  init(connection: ConnectionPointer, importer: Account, source: StreamImport, subject: [UInt8]) {
     self.connection = connection
+    self.importer = importer
     self.source = source
     self.subject = subject
   }
@@ -52,7 +54,9 @@ extension Connection {
   private func wantedShadows(_ subject: [UInt8], _ imports: [StreamImport]) -> [Shadow] {
     subject.withUnsafeBytes { subject in
       imports.compactMap { source in
-        source.sourceSubject(for: subject).map { Shadow(connection: state, source: source, subject: $0) }
+        source.sourceSubject(for: subject).map {
+          Shadow(connection: state, importer: account, source: source, subject: $0)
+        }
       }
     }
   }

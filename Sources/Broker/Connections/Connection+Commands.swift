@@ -209,12 +209,16 @@ extension Connection {
   }
 
   func publishViolation(_ subject: UnsafeRawBufferPointer) {
-    sendError("Permissions Violation for Publish to \(quoted(subject))")
+    let error = "Permissions Violation for Publish to \(quoted(subject))"
+    worker.passage.trace?.fail(error)
+    sendError(error)
     logError("Publish Violation - Subject \(quoted(subject))")
   }
 
   func replyViolation(_ reply: UnsafeRawBufferPointer) {
-    sendError("Permissions Violation for Publish with Reply of \(quoted(reply))")
+    let error = "Permissions Violation for Publish with Reply of \(quoted(reply))"
+    worker.passage.trace?.fail(error)
+    sendError(error)
     logError("Publish Violation - Reply \(quoted(reply))")
   }
 

@@ -35,6 +35,8 @@ final class Connection: EventSource, @unchecked Sendable {
 
   // What CONNECT said.
   var options = ConnectOptions()
+  /// The name for other loops; guarded by the state's lock.
+  private var sharedName = ""
   var isConnected = false
   var hasAnsweredPing = false
   let nonce: String
@@ -199,7 +201,8 @@ final class Connection: EventSource, @unchecked Sendable {
     }
     // A large frame gets a buffer of its own, that grows with what has really arrived.
     let isLarge = max(needed, rest) > Worker.readCapacity / 2
-    let wanted = isLarge ? max(Worker.readCapacity * 2, min(needed + Chunk.slack, rest * 2)) : max(rest, 512)
+    let most = needed > rest ? needed + Chunk.slack : Int.max
+    let wanted = isLarge ? max(Worker.readCapacity * 2, min(most, rest * 2)) : max(rest, 512)
     if partialCapacity < wanted || partial == nil || (!isLarge && partialCapacity > Worker.readCapacity) {
       let grown = malloc(wanted + Chunk.slack)!
       memcpy(grown, buffer + used, rest)
@@ -244,6 +247,21 @@ final class Connection: EventSource, @unchecked Sendable {
       finishClose()
       return
     }
+  }
+
+  // MARK: for other loops
+
+  /// The name that CONNECT gave. Any loop.
+  func announcedName() -> String {
+    csys_lock(state.lockPointer)
+    defer { csys_unlock(state.lockPointer) }
+    return sharedName
+  }
+
+  func announceName() {
+    csys_lock(state.lockPointer)
+    sharedName = options.name
+    csys_unlock(state.lockPointer)
   }
 
   // MARK: suspension

@@ -102,6 +102,10 @@ extension Worker {
     }
     message.size = size
     if connection.pointee.maxPayload >= 0, size > connection.pointee.maxPayload {
+      if message.headerLength > 0, count > payload {
+        let header = UnsafeRawBufferPointer(start: base + payload, count: min(count - payload, message.headerLength))
+        traceRefused(message, header: header, "maximum payload exceeded", from: connection)
+      }
       object.payloadTooLarge(size)
       return .closed
     }

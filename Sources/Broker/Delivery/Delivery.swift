@@ -18,6 +18,7 @@ struct Message {
   var isImported = false
 
   var subjectBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: subject, count: subjectLength) }
+  var headerBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: body, count: headerLength) }
   var replyBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: reply, count: replyLength) }
   var bodyBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: body, count: size) }
 }
@@ -141,7 +142,15 @@ extension Worker {
   private func deliver(
     _ row: UnsafeMutablePointer<Row>, _ entry: MatchEntryPointer, _ message: Message, from publisher: ConnectionPointer?
   ) -> Bool {
+    if let trace = passage.trace { return deliverTraced(row, entry, message, from: publisher, trace) }
+    return deliverUntraced(row, entry, message, from: publisher)
+  }
+
+  func deliverUntraced(
+    _ row: UnsafeMutablePointer<Row>, _ entry: MatchEntryPointer, _ message: Message, from publisher: ConnectionPointer?
+  ) -> Bool {
     let flags = row.pointee.flags
+    if flags.contains(.refused) { return false }
     if flags.contains(.shadow), message.isImported { return false }
     if flags.contains(.noEcho), row.pointee.connection == publisher { return false }
     if flags.contains(.limited) {

@@ -13,7 +13,7 @@ extension Worker {
   @inline(never)
   func publishWithHeaders(_ connection: ConnectionPointer, _ base: UnsafeRawPointer, _ count: Int) -> Int {
     let scope = connection.pointee.scope
-    guard connection.pointee.flags.contains(.headers), !scope.pointee.tracesByHeader else { return 0 }
+    guard connection.pointee.flags.contains(.headers), !scope.tracesByHeader else { return 0 }
     let subject = base + 5
     let available = count &- 5
     let subjectLength = tokenLength(subject, available)

@@ -21,9 +21,11 @@ struct RowFlags: OptionSet {
   static let shadow = RowFlags(rawValue: 1 << 6)
   /// The receiver sees another subject: `Row.name`.
   static let renamed = RowFlags(rawValue: 1 << 7)
+  /// The receiver's permissions deny the subject; such rows are made only for messages that are traced.
+  static let refused = RowFlags(rawValue: 1 << 8)
 
   /// Any of these needs a look at each message.
-  static let careful: RowFlags = [.internal, .limited, .noEcho, .tracksReplies, .tracing, .renamed]
+  static let careful: RowFlags = [.internal, .limited, .noEcho, .tracksReplies, .tracing, .renamed, .refused]
 }
 
 /// One receiver of a cached match.
@@ -117,6 +119,11 @@ extension UnsafeMutablePointer where Pointee == MatchEntry {
     let start = UnsafeRawPointer(pointee.names.unsafelyUnwrapped) + Int(row.pointee.name)
     return (start + 4, Int(start.loadUnaligned(as: UInt32.self)))
   }
+
+  func nameBytes(of row: UnsafeMutablePointer<Row>) -> UnsafeRawBufferPointer {
+    let (start, count) = name(of: row)
+    return UnsafeRawBufferPointer(start: start, count: count)
+  }
 }
 
 /// A loop's direct-mapped cache of matches, validated by generation. Confined to its loop.
@@ -198,7 +205,7 @@ extension Worker {
       let run = matchResult.groups[group]
       let start = entry.pointee.rowCount
       for position in run.start..<run.start + run.count {
-        append(matchResult.queued[Int(position)], to: entry, subject: bytes, isQueued: true)
+        append(matchResult.queued[Int(position)], to: entry, subject: bytes)
       }
       let count = entry.pointee.rowCount - start
       if count > 0 { append(QueueGroup(start: start, count: count), to: entry) }
@@ -225,13 +232,12 @@ extension Worker {
   }
 
   private func append(
-    _ subscription: SubscriptionPointer, to entry: MatchEntryPointer, subject: UnsafeRawBufferPointer,
-    isQueued: Bool = false
+    _ subscription: SubscriptionPointer, to entry: MatchEntryPointer, subject: UnsafeRawBufferPointer
   ) {
     let isShadow = SubscriptionFlags(rawValue: subscription.pointee.flags).contains(.shadow)
     let made =
       isShadow
-      ? makeShadowRow(subscription, entry, subject: subject, isQueued: isQueued)
+      ? makeShadowRow(subscription, entry, subject: subject)
       : makeRow(subscription, subject: subject)
     guard let row = made else { return }
     if !row.flags.isDisjoint(with: .careful) { entry.pointee.flags.insert(.careful) }
@@ -267,30 +273,36 @@ extension Worker {
       return Row(subscription: subscription, connection: nil, sid: 0, sidLength: 0, flags: flags)
     }
     let connection = subscription.pointee.owner.unsafelyUnwrapped.assumingMemoryBound(to: ConnectionState.self)
-    if kind.contains(.filtered), connection.deniesDelivery(of: subject, subscription) { return nil }
+    if kind.contains(.filtered), connection.deniesDelivery(of: subject, subscription) {
+      if passage.trace == nil { return nil }
+      flags.insert(.refused)
+    }
     return Row(
       subscription: subscription, connection: connection, sid: subscription.pointee.sid8,
       sidLength: Int32(subscription.pointee.sidLength), flags: flags.union(rowFlags(connection)))
   }
 
-  /// The row of an imported stream. Its subject is the importer's. As in nats-server, deny lists see the importer's
-  /// subject, for queue groups the exporter's.
+  /// The row of an imported stream. Its subject is the importer's, and so it is for deny lists.
   private func makeShadowRow(
-    _ subscription: SubscriptionPointer, _ entry: MatchEntryPointer, subject: UnsafeRawBufferPointer, isQueued: Bool
+    _ subscription: SubscriptionPointer, _ entry: MatchEntryPointer, subject: UnsafeRawBufferPointer
   ) -> Row? {
     let shadow = Unmanaged<Shadow>.fromOpaque(subscription.pointee.owner.unsafelyUnwrapped).takeUnretainedValue()
     let connection = shadow.connection
     let local = shadow.source.localSubject(of: subject)
+    var flags = rowFlags(connection).union(.shadow)
     if SubscriptionFlags(rawValue: subscription.pointee.flags).contains(.filtered) {
       let denied =
         local.map { local in
-          local.withUnsafeBytes { connection.deniesDelivery(of: isQueued ? subject : $0, subscription) }
+          local.withUnsafeBytes { connection.deniesDelivery(of: $0, subscription) }
         } ?? connection.deniesDelivery(of: subject, subscription)
-      if denied { return nil }
+      if denied {
+        if passage.trace == nil { return nil }
+        flags.insert(.refused)
+      }
     }
     var row = Row(
       subscription: subscription, connection: connection, sid: subscription.pointee.sid8,
-      sidLength: Int32(subscription.pointee.sidLength), flags: rowFlags(connection).union(.shadow))
+      sidLength: Int32(subscription.pointee.sidLength), flags: flags)
     if let local {
       row.name = entry.addName(local)
       row.flags.insert(.renamed)

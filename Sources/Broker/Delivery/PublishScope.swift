@@ -25,7 +25,7 @@ final class PublishScope: @unchecked Sendable {
     state.initialize(
       to: PublishScopeState(
         identifier: identifier, seed: UInt64(identifier) &* 0x9E37_79B9_7F4A_7C15,
-        generations: account.index.generations, object: self))
+        generations: account.index.generations, traceFlag: account.traceFlag, object: self))
   }
 
   deinit { state.deallocate() }
@@ -49,8 +49,8 @@ struct PublishScopeState {
   let identifier: UInt32
   let seed: UInt64
   let generations: SubjectGenerations
-  /// Any header block may ask for a trace (`msg_trace` with W3C trace context), so each is looked at.
-  var tracesByHeader = false
+  /// The account's: see `tracesByHeader`.
+  let traceFlag: UnsafePointer<UInt32>
   unowned(unsafe) let object: PublishScope
 }
 
@@ -61,4 +61,7 @@ extension UnsafeMutablePointer where Pointee == PublishScopeState {
   @inline(__always) func generation(_ subjectHash: UInt64) -> UInt64 {
     pointee.generations.generation(forHash: subjectHash)
   }
+
+  /// Any header block may ask for a trace (`msg_trace` with W3C trace context), so each is looked at.
+  @inline(__always) var tracesByHeader: Bool { csys_load32_relaxed(pointee.traceFlag) != 0 }
 }

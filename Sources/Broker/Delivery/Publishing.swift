@@ -15,6 +15,34 @@ extension Worker {
     if flags.contains(.pedantic), !Subject.isValidLiteral(message.subjectBytes) {
       object.sendError("Invalid Publish Subject")
     }
+    guard mayBeTraced(message, connection.pointee.scope) else {
+      route(message, from: connection)
+      return
+    }
+    switch traceDecision(message, from: connection) {
+    case .untraced: route(message, from: connection)
+    case .dropped: break
+    case .marked(let header):
+      PaddedBytes(header + message.bodyBytes[message.headerLength...]).withBytes { body in
+        var marked = message
+        marked.body = body.baseAddress!
+        marked.size = body.count
+        marked.headerLength = header.count
+        route(marked, from: connection)
+      }
+    case .traced(let trace):
+      // Matches for a trace show also who is refused: they are made at a depth of their own and not kept.
+      passage.trace = trace
+      depth += 1
+      route(message, from: connection)
+      depth -= 1
+      passage.trace = nil
+      send(trace)
+    }
+  }
+
+  private func route(_ message: Message, from connection: ConnectionPointer) {
+    let object = connection.pointee.object
     let scope = connection.pointee.scope
     var entry = match(scope, message.subject, message.subjectLength)
     if entry.pointee.flags.contains(.mapped) {
@@ -45,6 +73,7 @@ extension Worker {
     mapped.subjectLength = subject.count
     let object = connection.pointee.object
     if connection.pointee.flags.contains(.tracing) { object.traceMapping(message.subjectBytes, subject) }
+    if let trace = passage.trace { note(trace, .mapping(to: text(subject))) }
     var entry = match(scope, mapped.subject, mapped.subjectLength, .mapped)
     if entry.pointee.flags.contains(.denied) {
       guard object.mayReply(to: subject, at: loop.now) else {

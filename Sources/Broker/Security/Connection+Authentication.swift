@@ -206,6 +206,7 @@ extension Connection {
     set(.noEcho, !options.echo)
     set(.headers, options.headers && !server.settings.options.noHeaderSupport)
     set(.noResponders, options.noResponders)
+    announceName()
   }
 
   func authorizationViolation(_ reason: CloseReason) {

@@ -20,6 +20,7 @@ public final class Server: @unchecked Sendable {
   let startWall: Int64
 
   private let lock: UnsafeMutablePointer<UInt32>
+  private var lastEventSequence: UInt64 = 0
   private var currentSettings: ServerSettings
   private var currentInfo: ServerInfo
   private var connectionCount = 0
@@ -104,6 +105,14 @@ public final class Server: @unchecked Sendable {
     loop.submit { loop.epochs.retire(on: loop.index, release) }
   }
 
+  /// The number of the next event that the server publishes. Any thread.
+  func nextEventSequence() -> UInt64 {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    lastEventSequence += 1
+    return lastEventSequence
+  }
+
   /// Swaps in what a reload has compiled.
   func replaceSettings(_ new: ServerSettings) {
     csys_lock(lock)
@@ -160,16 +169,23 @@ public final class Server: @unchecked Sendable {
   // MARK: running
 
   /// Logs the banner and opens the listener. Throws when the port is taken. Call before the loops run.
-  public func start() throws {
+  ///
+  /// - Parameter beforeListening: what has to succeed between the banner and the listener.
+  public func start(beforeListening: () throws -> Void = {}) throws {
     let options = currentSettings.options
     logBanner(options)
+    try beforeListening()
     try monitoring.start(options, loop: loops.loops[0], logger: logger)
     let host = options.host.isEmpty ? "0.0.0.0" : options.host
-    guard let address = try SocketAddress.resolve(host: host, port: UInt16(max(0, options.port))).first else {
-      throw LookupError(host: host, reason: "no address")
-    }
-    let listener = try Listener(binding: address, loop: loops.loops[0]) { [unowned self] descriptor, peer in
-      accept(descriptor, peer)
+    let listener: Listener
+    do {
+      let address = try ListeningAddress.resolve(host: host, port: options.port)
+      listener = try Listener(binding: address, loop: loops.loops[0]) { [unowned self] descriptor, peer in
+        accept(descriptor, peer)
+      }
+    } catch {
+      throw ListeningAddress.Failure(
+        description: "Error listening on port: \(hostPort(host, max(0, options.port))), \(quoted("\(error)"))")
     }
     listener.failed = { [unowned self] error in logger.error("Accept error: \(error)") }
     self.listener = listener

@@ -72,7 +72,7 @@ enum ContentEncoding: Sendable, Equatable {
   func encode(_ bytes: [UInt8]) -> [UInt8] {
     switch self {
     case .gzip: Gzip.compress(bytes)
-    case .snappy: SnappyFraming.frame(bytes)
+    case .snappy: SnappyStream.compress(bytes)
     case .identity: bytes
     }
   }

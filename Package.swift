@@ -3,8 +3,14 @@ import PackageDescription
 
 // The hot path crosses module borders (Bytes, Subjects, Broker): without whole-program
 // specialisation a border inside the inner loop costs 24 to 35 % (docs/performance.md).
+//
+// Regular expressions and Swift's task runtime are not used; without their implicit imports they are not linked.
 let shared: [SwiftSetting] = [
-  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))
+  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+  .unsafeFlags([
+    "-Xfrontend", "-disable-implicit-string-processing-module-import",
+    "-Xfrontend", "-disable-implicit-concurrency-module-import",
+  ]),
 ]
 
 func room(_ name: String, _ below: [Target.Dependency] = []) -> Target {

@@ -1,15 +1,11 @@
 // OpenSSL 3: what Swift cannot import (macros) is wrapped here as inline functions.
 #pragma once
 #include <openssl/bio.h>
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/kdf.h>
-#include <openssl/params.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -60,7 +56,9 @@ static inline GENERAL_NAME *cssl_general_name_at(const GENERAL_NAMES *s, int i) 
 static inline int cssl_object_count(const EXTENDED_KEY_USAGE *s) { return s ? sk_ASN1_OBJECT_num(s) : 0; }
 static inline ASN1_OBJECT *cssl_object_at(const EXTENDED_KEY_USAGE *s, int i) { return sk_ASN1_OBJECT_value(s, i); }
 static inline int cssl_cipher_count(const STACK_OF(SSL_CIPHER) *s) { return s ? sk_SSL_CIPHER_num(s) : 0; }
-static inline const SSL_CIPHER *cssl_cipher_at(const STACK_OF(SSL_CIPHER) *s, int i) { return sk_SSL_CIPHER_value(s, i); }
+static inline const SSL_CIPHER *cssl_cipher_at(const STACK_OF(SSL_CIPHER) *s, int i) {
+  return sk_SSL_CIPHER_value(s, i);
+}
 static inline int cssl_ciphers_contain(STACK_OF(SSL_CIPHER) *s, const SSL_CIPHER *c) {
   return s && sk_SSL_CIPHER_find(s, c) >= 0;
 }

@@ -25,8 +25,8 @@ public struct CertificateSubject: Sendable, Equatable {
 
   /// The well-known attributes in the order in which Go puts them into a sequence.
   private static let standard: [(objectIdentifier: String, name: String)] = [
-    ("2.5.4.6", "C"), ("2.5.4.10", "O"), ("2.5.4.11", "OU"), ("2.5.4.7", "L"), ("2.5.4.8", "ST"),
-    ("2.5.4.9", "STREET"), ("2.5.4.17", "POSTALCODE"), (commonName, "CN"), (serialNumber, "SERIALNUMBER"),
+    ("2.5.4.6", "C"), ("2.5.4.8", "ST"), ("2.5.4.7", "L"), ("2.5.4.9", "STREET"), ("2.5.4.17", "POSTALCODE"),
+    ("2.5.4.10", "O"), ("2.5.4.11", "OU"), (commonName, "CN"), (serialNumber, "SERIALNUMBER"),
   ]
 
   /// The short name of a well-known attribute type.
@@ -34,7 +34,7 @@ public struct CertificateSubject: Sendable, Equatable {
     standard.first { $0.objectIdentifier == objectIdentifier }?.name
   }
 
-  /// All attributes; those without a well-known name stand last, with their number and a hex value.
+  /// All attributes; those without a well-known name stand last, with their number.
   public var text: String {
     let others = relativeNames.joined().filter { Self.standardName($0.objectIdentifier) == nil }.map { [$0] }
     return Self.text(others + standardSequence)
@@ -66,10 +66,7 @@ public struct CertificateSubject: Sendable, Equatable {
   }
 
   private static func text(_ attribute: Attribute) -> String {
-    guard let name = standardName(attribute.objectIdentifier) else {
-      return attribute.objectIdentifier + "=#" + Hex.encode(encoded(attribute.value))
-    }
-    var text = name + "="
+    var text = (standardName(attribute.objectIdentifier) ?? attribute.objectIdentifier) + "="
     let scalars = Array(attribute.value.unicodeScalars)
     // Go compares a position in bytes with the length in bytes; the two ends come out the same.
     for (index, scalar) in scalars.enumerated() {
@@ -84,22 +81,5 @@ public struct CertificateSubject: Sendable, Equatable {
       text.unicodeScalars.append(scalar)
     }
     return text
-  }
-
-  /// DER of a string: PrintableString where its characters allow, else UTF8String.
-  private static func encoded(_ value: String) -> [UInt8] {
-    let bytes = Array(value.utf8)
-    let printable = bytes.allSatisfy { byte in
-      switch byte {
-      case 65...90, 97...122, 48...57, 0x27...0x29, 0x2B...0x2F, 0x20, 0x3A, 0x3D, 0x3F: true
-      default: false
-      }
-    }
-    var length: [UInt8] = [UInt8(truncatingIfNeeded: bytes.count)]
-    if bytes.count > 127 {
-      let significant = (0..<8).reversed().map { UInt8(truncatingIfNeeded: bytes.count >> ($0 * 8)) }.drop { $0 == 0 }
-      length = [0x80 | UInt8(significant.count)] + significant
-    }
-    return [printable ? 0x13 : 0x0C] + length + bytes
   }
 }

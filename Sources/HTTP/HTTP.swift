@@ -1,10 +1,9 @@
-/// HTTP: HTTP/1.1 server and client, and WebSocket framing.
-///
-/// Here live message parsers and writers (pure values over bytes), targets and queries, compression, the WebSocket
-/// handshake and frames, and the two shells that run them on event loops, `HTTPServer` and `HTTPClient`.
-/// What a user of nats-server's monitoring port sees follows Go's net/http: status lines, error bodies, the order of
-/// headers. What the answers contain is the business of the rooms above.
-public enum HTTP {}
+// HTTP: HTTP/1.1 server and client, and WebSocket framing.
+//
+// Here live message parsers and writers (pure values over bytes), targets and queries, compression, the WebSocket
+// handshake and frames, and the two shells that run them on event loops, `HTTPServer` and `HTTPClient`.
+// What a user of nats-server's monitoring port sees follows Go's net/http: status lines, error bodies, the order of
+// headers. What the answers contain is the business of the rooms above.
 
 /// Bounds on messages. What happens at each stands with it.
 public struct HTTPLimits: Sendable {

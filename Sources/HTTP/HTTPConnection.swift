@@ -19,6 +19,8 @@ final class HTTPConnection: EventSource, @unchecked Sendable {
     case closed
   }
 
+  /// Unsent answers above which pipelined requests wait.
+  private static let pipelinedOutput = 64 * 1024
   private static let lingerNanoseconds: Int64 = 500_000_000
   private static let continueLine = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
   private static let plaintextAnswer =
@@ -32,12 +34,14 @@ final class HTTPConnection: EventSource, @unchecked Sendable {
   private var interest: Readiness = .read
 
   private var parser: HTTPRequestParser
-  /// Bytes that arrived while a request was handled.
+  /// Bytes that arrived while a request was handled or answers waited.
   private var unparsed: [UInt8] = []
   private var isParsing = false
   private var head: HTTPRequestHead?
   private var body: [UInt8] = []
   private var output = OutputBuffer()
+  /// The client does not take its answers: until it does nothing is read.
+  private var isBlocked = false
 
   private var flow: BodyFlow?
   private var unsentBodyBytes = 0
@@ -75,8 +79,13 @@ final class HTTPConnection: EventSource, @unchecked Sendable {
 
   override func ready(_ events: Readiness) {
     if case .handshaking = state { return handshake() }
-    if events.contains(.write) || stream.hasUnsentBytes { flush() }
+    if isBlocked {
+      flush()
+      parseRest()
+    }
     switch state {
+    case .reading where isBlocked:
+      if !events.isDisjoint(with: .failed) { close() }
     case .reading, .lingering: read()
     case .handling, .streaming:
       // Not reading: an error is all that is left to hear of.
@@ -118,7 +127,7 @@ final class HTTPConnection: EventSource, @unchecked Sendable {
         if case .lingering = state { continue }
         parse(UnsafeRawBufferPointer(rebasing: server.readBuffer[..<count]))
       }
-      guard case .reading = state, stream.hasUnreadBytes else { return }
+      guard case .reading = state, !isBlocked, stream.hasUnreadBytes else { return }
     }
   }
 
@@ -135,11 +144,26 @@ final class HTTPConnection: EventSource, @unchecked Sendable {
   // MARK: - Requests
 
   private func parse(_ input: UnsafeRawBufferPointer) {
+    parsePart(input)
+    parseRest()
+  }
+
+  /// Goes on with requests that had to wait.
+  private func parseRest() {
+    while case .reading = state, !isBlocked, !unparsed.isEmpty {
+      let input = unparsed
+      unparsed = []
+      input.withUnsafeBytes { parsePart($0) }
+    }
+    updateInterest()
+  }
+
+  /// Handles requests until one is not answered at once, or enough answers are to be sent.
+  private func parsePart(_ input: UnsafeRawBufferPointer) {
     isParsing = true
-    defer { isParsing = false }
     let wasIdle = parser.isIdle
     var position = 0
-    parsing: while case .reading = state {
+    parsing: while case .reading = state, output.count < Self.pipelinedOutput {
       switch parser.next(input, &position) {
       case .needsMore:
         expectMore(wasIdle: wasIdle)
@@ -153,6 +177,7 @@ final class HTTPConnection: EventSource, @unchecked Sendable {
       }
     }
     if position < input.count { unparsed.append(contentsOf: input[position...]) }
+    isParsing = false
     flush()
   }
 
@@ -197,12 +222,14 @@ final class HTTPConnection: EventSource, @unchecked Sendable {
   func answer(_ response: HTTPResponse) {
     guard case .handling = state, let head else { return }
     var response = response
+    let guessedContentType = response.guessedContentType
     compress(&response, head)
     let hasNoBody = response.status == 204 || response.status == 304
     let endsConnection = head.endsConnection || server.isStopping
     let writer = HTTPResponseWriter(
       minorVersion: head.minorVersion, framing: hasNoBody ? .none : .length(response.body.count),
-      endsConnection: endsConnection, date: server.date)
+      endsConnection: endsConnection, date: server.date,
+      guessedContentType: hasNoBody ? nil : guessedContentType)
     output.append {
       writer.appendHead(status: response.status, headers: response.headers, to: &$0)
       if head.method != "HEAD", !hasNoBody { $0.append(contentsOf: response.body) }
@@ -226,18 +253,13 @@ final class HTTPConnection: EventSource, @unchecked Sendable {
       state = .ending(lingers: !unparsed.isEmpty)
     } else {
       state = .reading
-      setDeadline(server.options.idleTimeoutNanoseconds)
+      if !isBlocked { setDeadline(server.options.idleTimeoutNanoseconds) }
     }
     // The parsing loop flushes and goes on by itself.
     guard !isParsing else { return }
-    if case .reading = state, !unparsed.isEmpty {
-      let input = unparsed
-      unparsed = []
-      input.withUnsafeBytes { parse($0) }
-    } else {
-      flush()
-    }
-    if case .reading = state, stream.hasUnreadBytes { read() }
+    flush()
+    parseRest()
+    if case .reading = state, !isBlocked, stream.hasUnreadBytes { read() }
   }
 
   func beginStream(status: Int, headers: HTTPHeaders, _ flow: BodyFlow) {
@@ -287,7 +309,9 @@ final class HTTPConnection: EventSource, @unchecked Sendable {
   /// The body will not be completed: without its end the client knows.
   func abortStream(_ flow: BodyFlow) {
     guard case .streaming = state, flow === self.flow else { return }
-    close()
+    endStream()
+    state = .ending(lingers: false)
+    if !isParsing { flush() }
   }
 
   private func endStream() {
@@ -312,15 +336,15 @@ final class HTTPConnection: EventSource, @unchecked Sendable {
     guard !isClosed else { return }
     guard let sent = output.write(to: stream) else { return close() }
     if sent > 0 { noteSent(sent) }
-    let isDone = output.isEmpty && stream.flush()
-    if !isDone {
-      if sent > 0 || deadline == nil { setDeadline(server.options.stallTimeoutNanoseconds) }
-    } else {
-      switch state {
-      case .ending(let lingers): return end(lingers: lingers)
-      case .handling, .streaming: setDeadline(nil)
-      case .handshaking, .reading, .lingering, .closed: break
+    if output.isEmpty, stream.flush() {
+      if case .ending(let lingers) = state { return end(lingers: lingers) }
+      if isBlocked {
+        isBlocked = false
+        if case .reading = state { setDeadline(server.options.idleTimeoutNanoseconds) } else { setDeadline(nil) }
       }
+    } else {
+      if sent > 0 || !isBlocked { setDeadline(server.options.stallTimeoutNanoseconds) }
+      isBlocked = true
     }
     updateInterest()
   }
@@ -362,10 +386,11 @@ final class HTTPConnection: EventSource, @unchecked Sendable {
   private func updateInterest() {
     var wanted: Readiness = []
     switch state {
-    case .handshaking, .reading, .lingering: wanted.insert(.read)
+    case .reading: if !isBlocked { wanted.insert(.read) }
+    case .handshaking, .lingering: wanted.insert(.read)
     case .handling, .streaming, .ending, .closed: break
     }
-    if !output.isEmpty || stream.hasUnsentBytes { wanted.insert(.write) }
+    if isBlocked || stream.hasUnsentBytes { wanted.insert(.write) }
     guard wanted != interest, !isClosed else { return }
     interest = wanted
     loop.changeInterest(self, descriptor: stream.descriptor, interest: wanted)

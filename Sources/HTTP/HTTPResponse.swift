@@ -1,4 +1,5 @@
-/// An answer that a handler gives.
+/// An answer that a handler gives. Without a `Content-Type` of its own a body gets `text/html` or `text/plain` by its
+/// looks, as in Go.
 public struct HTTPResponse: Sendable {
   public var status: Int
   public var headers: HTTPHeaders
@@ -14,6 +15,14 @@ public struct HTTPResponse: Sendable {
   public static func json(_ body: [UInt8], status: Int = 200) -> HTTPResponse {
     HTTPResponse(
       status: status, headers: ["Access-Control-Allow-Origin": "*", "Content-Type": "application/json"], body: body)
+  }
+
+  /// The type of a body that declares none.
+  var guessedContentType: String? {
+    guard !body.isEmpty, !headers.contains("Content-Type") else { return nil }
+    let start = body.drop { $0 == 0x20 || 0x09...0x0D ~= $0 }.prefix(14).map(ASCII.lowercased)
+    let isHTML = ["<!doctype html", "<html"].contains { start.starts(with: $0.utf8) }
+    return isHTML ? "text/html; charset=utf-8" : "text/plain; charset=utf-8"
   }
 
   /// A plain text body as it is.
@@ -83,6 +92,8 @@ struct HTTPResponseWriter {
   let framing: Framing
   let endsConnection: Bool
   let date: String
+  /// What is guessed stands behind what is declared.
+  var guessedContentType: String?
 
   func appendHead(status: Int, headers: HTTPHeaders, to bytes: inout [UInt8]) {
     bytes.append(contentsOf: "HTTP/1.\(minorVersion) \(status) \(HTTPStatus.text(status))\r\n".utf8)
@@ -92,6 +103,7 @@ struct HTTPResponseWriter {
     for (_, field) in sorted where !isOurs(field.name) { append(field.name, field.value, to: &bytes) }
     append("Date", date, to: &bytes)
     if case .length(let count) = framing { append("Content-Length", String(count), to: &bytes) }
+    if let guessedContentType { append("Content-Type", guessedContentType, to: &bytes) }
     if endsConnection, minorVersion > 0 {
       append("Connection", "close", to: &bytes)
     } else if !endsConnection, minorVersion == 0 {

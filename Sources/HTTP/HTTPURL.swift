@@ -80,7 +80,8 @@ public struct HTTPURL: Sendable, Hashable, CustomStringConvertible {
   /// The URL of a `Location` header in an answer from this one; nil for what is no HTTP.
   public func resolving(_ location: String) -> HTTPURL? {
     if let absolute = HTTPURL(location) { return absolute }
-    guard !location.contains("://"), !location.hasPrefix("//") else { return nil }
+    let hasScheme = location.firstIndex(of: ":").map { location[$0...].hasPrefix("://") } ?? false
+    guard !hasScheme, !location.hasPrefix("//") else { return nil }
     var result = self
     if location.hasPrefix("/") {
       result.target = location

@@ -55,6 +55,19 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
     }
   }
 
+  /// The text of nats-server's strict decoding of JetStream requests, which tells where (FEATURES 5.043, 7.042).
+  public var strictDescription: String {
+    switch kind {
+    case .truncated: return "unexpected EOF"
+    case .syntax(let text):
+      // A stream of values goes on where a document must end.
+      let end = " after top-level value"
+      let located = text.hasSuffix(end) ? text.dropLast(end.count) + " looking for beginning of value" : text[...]
+      return "\(located) at offset \(offset)"
+    case .mismatch, .unknownField, .invalid: return description
+    }
+  }
+
   /// Whether the input is not JSON at all, as opposed to JSON of the wrong shape.
   public var isSyntax: Bool {
     switch kind {

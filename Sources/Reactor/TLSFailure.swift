@@ -14,6 +14,9 @@ public struct TLSFailure: Sendable, Equatable {
   /// debug level only.
   public let isProbe: Bool
 
+  /// The peer's key is not among the pinned ones (FEATURES 4.012): the caller's reason to close after `matches`.
+  public static let certificateNotPinned = TLSFailure("certificate not pinned")
+
   init(_ text: String, isProbe: Bool = false) {
     self.text = text
     self.isProbe = isProbe

@@ -66,6 +66,18 @@ import Testing
     #expect(parsed == skipped)
   }
 
+  /// FEATURES 7.042: what follows `invalid JSON: ` in nats-server's answer.
+  @Test(arguments: [
+    ("{", "unexpected EOF"), ("nul", "unexpected EOF"),
+    ("{}x", "invalid character 'x' looking for beginning of value at offset 3"),
+    (#"{"name":tru}"#, "invalid character '}' in literal true (expecting 'e') at offset 12"),
+    (#"{"name":"\x"}"#, "invalid escape sequence `\\x` in string at offset 11"),
+  ])
+  func strictTextsTellWhere(text: String, message: String) {
+    let error = #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
+    #expect(error?.strictDescription == message)
+  }
+
   @Test func invalidUTF8OutsideStringsIsShownAsByte() {
     let error = #expect(throws: JSONError.self) { try JSONValue(parsing: [0x5B, 0xFF, 0x5D]) }
     #expect(error?.description == "invalid character '\\xff' looking for beginning of value")

@@ -102,7 +102,7 @@ extension OptionsReader {
     named text: String, at value: ConfigurationValue
   ) throws(ConfigurationProblem) -> ResolverOptions? {
     let upper = text.uppercased()
-    if upper.contains("MEM") { return .memory }
+    if upper.firstRange(of: "MEM") != nil { return .memory }
     guard let start = upper.firstRange(of: "URL")?.upperBound else { return nil }
     let address = addressInParentheses(text[start...])
     _ = try url(address, kind: "account resolver", at: value)

@@ -94,15 +94,19 @@ final class ServerProgram: @unchecked Sendable {
     }
   }
 
+  /// All or nothing: a refusal leaves everything as it was.
   private func reload(from reading: Result<StartPlan, StartPlan.Failure>) throws {
-    let new: StartPlan
+    guard !options.configurationFile.isEmpty else { throw ReloadPlan.noFile }
+    var new: StartPlan
     switch reading {
     case .success(let plan): new = plan
-    case .failure(let failure): throw ReloadRefusal(description: failure.text)
+    case .failure(let failure): throw ReloadPlan.Refusal(text: failure.text)
     }
     let missing = unsupportedFeatures(in: new.options)
-    guard missing.isEmpty else { throw ReloadRefusal(description: missing.joined(separator: "; ")) }
-    try server.reload(new.options, changes: [])
+    guard missing.isEmpty else { throw ReloadPlan.Refusal(text: missing.joined(separator: "; ")) }
+    let reload = try ReloadPlan.compute(old: options, new: new.options).get()
+    new.options = reload.options
+    try server.reload(new.options, changes: reload.changes.flatMap(\.logLines))
     if new.options.pidFile != options.pidFile { rewritePid(new.options) }
     plan = new
   }
@@ -112,9 +116,4 @@ extension ServerProgram {
   private func rewritePid(_ options: ServerOptions) {
     do { try RunFiles(disk: disk, options: options).writePid() } catch { logger.error("\(error)") }
   }
-}
-
-/// Why a reload is refused.
-private struct ReloadRefusal: Error, CustomStringConvertible {
-  let description: String
 }

@@ -11,6 +11,7 @@ public enum ReloadChange: Sendable, Equatable {
   case syslog(Bool)
   case remoteSyslog(String)
   case maxTracedMessageLength(Int)
+  case logFormat(LogLineFormat)
 
   // TLS
   /// Whether there is TLS now. Certificates are to be loaded again.
@@ -85,6 +86,7 @@ public enum ReloadChange: Sendable, Equatable {
     case .syslog(let isOn): ["Reloaded: syslog = \(isOn)"]
     case .remoteSyslog(let address): ["Reloaded: remote_syslog = \(address)"]
     case .maxTracedMessageLength(let length): ["Reloaded: max_traced_msg_len = \(length)"]
+    case .logFormat(let format): ["Reloaded: log_format = \(format.rawValue)"]
     case .tls(let isOn): ["Reloaded: tls = \(isOn ? "enabled" : "disabled")"]
     case .tlsTimeout(let time): ["Reloaded: tls timeout = \(GoText.seconds(time))"]
     case .pinnedCertificates(let count): ["Reloaded: \(count) pinned_certs"]
@@ -151,7 +153,9 @@ public enum ReloadChange: Sendable, Equatable {
   /// The logger is to be made anew.
   public var affectsLogging: Bool {
     switch self {
-    case .trace, .debug, .traceVerbose, .traceHeaders, .logTime, .logTimeInUTC, .logFile, .syslog, .remoteSyslog: true
+    case .trace, .debug, .traceVerbose, .traceHeaders, .logTime, .logTimeInUTC, .logFile, .logFormat, .syslog,
+      .remoteSyslog:
+      true
     default: false
     }
   }

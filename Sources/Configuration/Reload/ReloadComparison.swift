@@ -210,6 +210,7 @@ struct ReloadComparison {
     live(\.ocsp) { _ in .ocsp }
     compareProxies()
     live(\.ocspCache) { _ in .ocspCache }
+    live(\.log.format) { .logFormat($0) }
   }
 
   private mutating func compareProxies() {

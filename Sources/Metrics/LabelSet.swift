@@ -65,17 +65,18 @@ public struct LabelSet: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 
   /// A label name made of any text: what names may not have becomes `_`.
   public static func name(from text: String) -> String {
-    var bytes = text.utf8.map { byte in
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
-        byte
-      default: UInt8(ascii: "_")
-      }
-    }
-    if let first = bytes.first, UInt8(ascii: "0")...UInt8(ascii: "9") ~= first {
-      bytes.insert(UInt8(ascii: "_"), at: 0)
-    }
+    var bytes = text.utf8.map { isNameByte($0) ? $0 : UInt8(ascii: "_") }
+    if let first = bytes.first, UInt8(ascii: "0")...UInt8(ascii: "9") ~= first { bytes.insert(UInt8(ascii: "_"), at: 0) }
     return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// Letters, digits and `_`.
+  public static func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+      true
+    default: false
+    }
   }
 }

@@ -64,7 +64,7 @@ extension MetricMapping {
 
   // MARK: - One account
 
-  /// The accounts that `/accountz` lists; each is asked for by `accountTarget`.
+  /// The accounts that `/accountz` lists; each is asked for by `/accountz?acc=NAME`.
   public static func accounts(_ json: UnsafeRawBufferPointer) throws(JSONError) -> [String] {
     var reader = JSONReader(json, maximumDepth: MetricLimits.depth)
     var accounts: [String] = []
@@ -76,7 +76,13 @@ extension MetricMapping {
     return accounts
   }
 
-  /// `/accountz?acc=NAME`.
+  /// Adds one account, the answer of `/accountz?acc=NAME`. What is no such answer adds nothing.
+  public func mapAccount(_ json: UnsafeRawBufferPointer, into set: inout MetricSet) throws(JSONError) {
+    try JSONReader.validate(json)
+    var reader = JSONReader(json, maximumDepth: MetricLimits.depth)
+    try mapAccount(&reader, into: &set)
+  }
+
   func mapAccount(_ reader: inout JSONReader, into set: inout MetricSet) throws(JSONError) {
     try reader.eachMember { reader throws(JSONError) in
       guard reader.keyIs("account_detail") else { return try reader.skipValue() }

@@ -17,8 +17,8 @@ public enum DeflateFormat: Sendable {
 
 /// Compresses a stream piece by piece.
 ///
-/// Invariant: `stream` is initialized from `init` to `deinit` and never moves, since zlib keeps its address; used by one
-/// thread at a time.
+/// Invariant: `stream` is initialized from `init` to `deinit` and never moves, since zlib keeps its address; used by
+/// one thread at a time.
 public final class Deflater: @unchecked Sendable {
   public enum Flush: Sendable {
     /// More follows.

@@ -21,6 +21,14 @@ public final class BackgroundQueue: @unchecked Sendable {
     pthread_cond_init(condition, nil)
   }
 
+  /// The thread holds the queue while it runs, so nobody waits on these any more.
+  deinit {
+    pthread_cond_destroy(condition)
+    pthread_mutex_destroy(mutex)
+    condition.deallocate()
+    mutex.deallocate()
+  }
+
   /// Runs `work` on the thread; false when too much waits or the queue was stopped.
   @discardableResult
   public func submit(_ work: @escaping @Sendable () -> Void) -> Bool {

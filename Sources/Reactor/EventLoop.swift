@@ -52,7 +52,8 @@ public final class EventLoop: @unchecked Sendable {
   private var timers = TimerQueue()
   private var removed: [Unmanaged<EventSource>] = []
   private var running = false
-  private var thread = pthread_t()
+  /// The thread that runs the loop; 0 while none does (atomic).
+  private let thread: UnsafeMutablePointer<UInt64>
 
   public init(index: Int, clock: any Clock, epochs: Epochs) {
     self.index = index
@@ -67,6 +68,8 @@ public final class EventLoop: @unchecked Sendable {
     mailLock.initialize(to: 0)
     sleeping = .allocate(capacity: 1)
     sleeping.initialize(to: 0)
+    thread = .allocate(capacity: 1)
+    thread.initialize(to: 0)
     var event = epoll_event()
     csys_epoll_set(&event, Readiness.read.rawValue, 0)
     epoll_ctl(epoll, EPOLL_CTL_ADD, wakeDescriptor, &event)
@@ -78,6 +81,7 @@ public final class EventLoop: @unchecked Sendable {
     events.deallocate()
     mailLock.deallocate()
     sleeping.deallocate()
+    thread.deallocate()
   }
 
   // MARK: descriptors
@@ -144,15 +148,16 @@ public final class EventLoop: @unchecked Sendable {
   public func cancel(_ token: TimerToken) { timers.cancel(token) }
 
   /// True on the loop's own thread.
-  public var isCurrent: Bool { running && pthread_equal(thread, pthread_self()) != 0 }
+  public var isCurrent: Bool { csys_load64(thread) == UInt64(pthread_self()) }
 
   // MARK: running
 
   /// Runs the loop on this thread until `stop`.
   public func run() {
-    thread = pthread_self()
+    csys_store64(thread, UInt64(pthread_self()))
     running = true
     while running { runBatch() }
+    csys_store64(thread, 0)
     epochs.leave(index)
     while epochs.reclaim(on: index) > 0 { usleep(1000) }
   }

@@ -9,7 +9,13 @@ public struct SystemError: Error, CustomStringConvertible, Sendable {
     self.action = action
     self.code = code
   }
-  public var description: String { "\(action): \(String(cString: strerror(code)))" }
+  public var description: String { "\(action): \(Self.text(of: code))" }
+
+  /// The system's text as Go prints it: beginning in lower case.
+  public static func text(of code: Int32) -> String {
+    let text = String(cString: strerror(code))
+    return text.prefix(1).lowercased() + text.dropFirst()
+  }
 }
 
 /// Accepts TCP connections on one address and hands the descriptors (non-blocking) to `accepted`.

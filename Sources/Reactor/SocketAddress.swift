@@ -124,8 +124,17 @@ public struct SocketAddress: Sendable, Equatable, Hashable, CustomStringConverti
         SocketAddress(octets: [UInt8](repeating: 0, count: 15) + [1], port: port),
       ]
     }
-    if found.isEmpty { throw LookupError(host: host, reason: String(cString: gai_strerror(code))) }
+    if found.isEmpty { throw LookupError(host: host, reason: Self.reason(code)) }
     return found
+  }
+
+  /// Go's words for a name that does not exist; the C library's for everything else.
+  private static func reason(_ code: Int32) -> String {
+    switch code {
+    case EAI_NONAME, csys_eai_nodata(): "no such host"
+    case EAI_SYSTEM: SystemError.text(of: csys_errno())
+    default: String(cString: gai_strerror(code))
+    }
   }
 }
 

@@ -70,7 +70,9 @@ public enum ClientLine {
     case .optional, .ignored: break
     }
     if gap == .ignored {
-      guard let end = memchr(base + start, 0x0A, count - start) else { return .incomplete(argumentCount: 0) }
+      guard let end = memchr(base + start, 0x0A, count - start) else {
+        return .incomplete(argumentCount: count - start)
+      }
       let next = base.distance(to: UnsafeRawPointer(end)) + 1
       return .line(verb, argumentStart: start, argumentEnd: start, next: next)
     }

@@ -10,13 +10,17 @@ struct RunFiles {
 
   private var portsPath: String { "\(options.portsFileDirectory)/natsd_\(getpid()).ports" }
 
+  struct Failure: Error, CustomStringConvertible {
+    let description: String
+  }
+
   /// Writes the pid file: the number, no newline.
-  func writePid(_ logger: Logger) {
+  func writePid() throws(Failure) {
     guard !options.pidFile.isEmpty else { return }
     do {
       try disk.write(Array(String(getpid()).utf8), to: options.pidFile, mode: 0o600)
     } catch {
-      logger.error("Could not write pidfile: \(error)")
+      throw Failure(description: "Could not write pidfile: \(error)")
     }
   }
 
@@ -30,13 +34,17 @@ struct RunFiles {
     do {
       try disk.write(writer.bytes, to: portsPath, mode: 0o644)
     } catch {
-      logger.error("Error writing ports file to \(portsPath): \(error)")
+      logger.error("Error writing ports file (\(portsPath)): \(error)")
     }
   }
 
   /// The pid file stays, the ports file goes, as with nats-server.
-  func removePorts() {
+  func removePorts(_ logger: Logger) {
     guard !options.portsFileDirectory.isEmpty else { return }
-    try? disk.remove(portsPath)
+    do {
+      try disk.remove(portsPath)
+    } catch {
+      logger.error("Error cleaning up ports file \(portsPath): \(error)")
+    }
   }
 }

@@ -44,17 +44,17 @@ final class ServerProgram: @unchecked Sendable {
   /// Serves until the end. Returns the exit code.
   func run() -> Int32 {
     let source = SignalSource(Self.signals, loop: loops.loops[0]) { [unowned self] in received($0) }
+    let files = RunFiles(disk: disk, options: options)
     do {
-      try server.start()
+      try server.start(beforeListening: files.writePid)
     } catch {
       logger.fatal("\(error)")
       return 1
     }
-    let files = RunFiles(disk: disk, options: options)
-    files.writePid(logger)
     files.writePorts(clientURLs: server.clientURLs, logger)
+    csys_release_startup_pages()
     loops.run()
-    files.removePorts()
+    files.removePorts(logger)
     _ = source
     return 0
   }
@@ -101,8 +101,14 @@ final class ServerProgram: @unchecked Sendable {
     let missing = unsupportedFeatures(in: new.options)
     guard missing.isEmpty else { throw ReloadRefusal(description: missing.joined(separator: "; ")) }
     try server.reload(new.options, changes: [])
-    if new.options.pidFile != options.pidFile { RunFiles(disk: disk, options: new.options).writePid(logger) }
+    if new.options.pidFile != options.pidFile { rewritePid(new.options) }
     plan = new
+  }
+}
+
+extension ServerProgram {
+  private func rewritePid(_ options: ServerOptions) {
+    do { try RunFiles(disk: disk, options: options).writePid() } catch { logger.error("\(error)") }
   }
 }
 

@@ -9,7 +9,7 @@ let arguments = (0..<csys_argument_count()).dropFirst().compactMap { index in
 
 switch Launch.decide(arguments) {
 case .exit(let output): output.leave()
-case .signal(let request): request.send().leave()
+case .signal(let request): request.deliver().leave()
 case .run(let plan):
   hideSecrets(arguments)
   ProgramOutput(standardError: plan.warnings).write()

@@ -16,10 +16,15 @@ import tempfile
 
 ATTEMPTS = 12
 
-# Case name (a regular expression) -> why natsd may differ.
+# Case name, line of nats-server (regular expressions) -> why natsd may differ.
 ACCEPTED = [
-    (r"types ocsp\.urls = list", "nats-server cannot read a list of URLs: it expects a Go type that no file yields"),
+    (r"ocsp\.urls = ", r"\[\]string", "nats-server reads no list of URLs at all: it expects a Go type that no file yields"),
+    (r"", r"conf\.token=&|[\[:]0x", "nats-server prints its own structures or their addresses in place of the values"),
+    (r"environment array", r"unsupported type string", "nats-server reads no list from a variable of the environment"),
 ]
+
+# A line that nats-server adds when it trips over its own error; the error itself stands in another line.
+ARTEFACT = "runtime error: invalid memory address or nil pointer dereference"
 
 NKEY_USER = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4"
 NKEY_ACCOUNT = "ADKGAJU55CHYOIF5H432K2Z2ME3NPSJ5S3VY5Q42Q3OTYOCYRRG7WOWV"
@@ -269,7 +274,8 @@ BLOCKS = {
         websocket_compression ws_no_masking websocket_no_masking jetstream_cluster_migrate js_cluster_migrate
         isolate_leafnode_interest isolate request_isolation compression first_info_timeout dial_timeout disabled
         proxy ignore_discovered_servers""",
-    "leafnodes.remotes[].proxy": "url username password timeout",
+    "leafnodes.remotes[].proxy": "url username password timeout tls",
+    "leafnodes.remotes[].proxy.tls": "ca_file cert_file insecure verify timeout min_version handshake_first",
     "jetstream": """strict store store_dir storedir sync sync_interval max_memory_store max_mem_store max_mem
         max_file_store max_file domain enable enabled key ek encryption_key prev_key prev_ek prev_encryption_key
         cipher extension_hint limits tpm unique_tag max_outstanding_catchup max_buffered_size max_buffered_msgs
@@ -439,7 +445,11 @@ OPTIONS = {
         "remotes: [ {url: \"ws://a\", proxy: {url: \"http://p\", username: a}} ]",
         "remotes: [ {url: \"ws://a\", proxy: {url: \"http://p\", timeout: \"-1s\"}} ]",
         "remotes: [ {url: \"ws://a\", proxy: {url: \"http://p\", foo: 1}} ]",
-        "remotes: [ {url: \"ws://a\", proxy: 3} ]",
+        "remotes: [ {url: \"ws://a\", proxy: 3} ]", "remotes: [ {url: \"ws://a\", proxy: {tls: {}}} ]",
+        "remotes: [ {url: \"ws://a\", proxy: {url: \"http://p\", tls: {}}} ]",
+        "remotes: [ {url: \"ws://a\", proxy: {url: \"https://p\", tls: {}}} ]",
+        "remotes: [ {url: \"ws://a\", proxy: {url: \"https://p\", tls: {verify: true, foo: 1}}} ]",
+        "remotes: [ {url: \"ws://a\", proxy: {url: \"a b://p\"}} ]",
         "authorization { users: [ {user: a, password: b, account: X} ] }",
         "authorization { user: a, users: [ {user: a, password: b} ] }",
         "authorization { users: [ {user: a}, {user: a} ] }", "authorization { nkey: abc }",
@@ -724,7 +734,7 @@ def normal(text):
         line = re.sub(r"^nats-server: ", "", line)
         line = re.sub(r"0x[0-9a-f]+", "0x", line)
         line = re.sub(r"^\[\d+\] \S+ \S+ ", "", line)
-        if line.strip():
+        if line.strip() and not line.endswith(ARTEFACT):
             lines.append(line)
     return sorted(lines)
 
@@ -748,6 +758,15 @@ def compare(case, natsd, reference):
     return name, False, ours, theirs
 
 
+def collected(ours, theirs):
+    """The reason if natsd only says more: nats-server stops a block at the first value of a wrong type."""
+    for code, lines in theirs:
+        more = [line for line in ours[1] if line not in lines]
+        if code == ours[0] and set(lines) <= set(ours[1]) and all("interface conversion" in line for line in more):
+            return "natsd reports every value of a wrong type, nats-server the first of a block"
+    return None
+
+
 def main():
     plain = [a for a in sys.argv[1:] if not a.startswith("--")]
     only = plain[2] if "--only" in sys.argv and len(plain) > 2 else ""
@@ -760,7 +779,8 @@ def main():
                 if "--verbose" in sys.argv:
                     print(f"same       {name}")
                 continue
-            reason = next((reason for pattern, reason in ACCEPTED if re.search(pattern, name)), None)
+            reason = collected(ours, theirs) or next((reason for pattern, text, reason in ACCEPTED if re.search(pattern, name) and any(
+                re.search(text, line) for _, lines in theirs for line in lines)), None)
             if reason:
                 accepted += 1
                 print(f"accepted   {name}: {reason}")

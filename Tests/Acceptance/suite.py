@@ -74,6 +74,16 @@ def wait_until(condition, seconds, what):
         time.sleep(0.005)
 
 
+def read_accepted(path):
+    """Name -> reason, from lines "NAME :: REASON"."""
+    accepted = {}
+    for line in path.read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            name, _, reason = line.partition(" :: ")
+            accepted[name.strip()] = reason.strip()
+    return accepted
+
+
 def run_all(suite, tests, results, jobs, pattern, missing_fails):
     """Runs the tests of one suite, those that are `alone` last and one by one; prints one line for each."""
     chosen = [test for test in tests if re.search(pattern, test.name)]

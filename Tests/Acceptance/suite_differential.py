@@ -24,20 +24,11 @@ def tests(context):
     names = [script.name for script in found]
     if twice := {name for name in names if names.count(name) > 1}:
         raise scripts.ScriptError(f"scripts with the same name: {sorted(twice)}")
-    accepted = read_accepted(HERE / "accepted")
+    accepted = suite.read_accepted(HERE / "accepted")
     if unknown := set(accepted) - set(names):
         raise scripts.ScriptError(f"accepted differences of scripts that do not exist: {sorted(unknown)}")
-    return [suite.Test(script.name, lambda s=script: compare(context, folder, s, accepted.get(s.name))) for script in found]
-
-
-def read_accepted(path):
-    """Script name -> reason, from lines "NAME :: REASON"."""
-    accepted = {}
-    for line in path.read_text().splitlines():
-        if line.strip() and not line.startswith("#"):
-            name, _, reason = line.partition(" :: ")
-            accepted[name.strip()] = reason.strip()
-    return accepted
+    return [suite.Test(script.name, lambda s=script: compare(context, folder, s, accepted.get(s.name)))
+            for script in found]
 
 
 def compare(context, folder, script, accepted):

@@ -102,7 +102,8 @@ def fuzz_tls(context):
     config = f'tls {{ cert_file: "{folder}/server.pem", key_file: "{folder}/server.key", timeout: 1 }}'
     with servers.running(context.server, context.folder, config) as server:
         def load(number):
-            return programs.run([program, server.port, frames, context.seed + number, "witness=no"], 60 + frames / 2_000)
+            return programs.run([program, server.port, frames, context.seed + number, "witness=no", "hello=yes"],
+                                60 + frames / 2_000)
         note = with_steady_memory(server, load, PARTS)
         handshake(server.port, folder)
         return note

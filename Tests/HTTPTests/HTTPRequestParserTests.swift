@@ -75,7 +75,8 @@ import Testing
     ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", "POST / ? abc end"),
     ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na", "POST / ? a end"),
     (
-      "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n3;ext=\"x\"\r\nabc\r\n00A \r\n0123456789\r\n0\r\nT: 1\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n"
+        + "3;ext=\"x\"\r\nabc\r\n00A \r\n0123456789\r\n0\r\nT: 1\r\n\r\n",
       "POST / ? abc0123456789 end"
     ),
     ("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "GET / ? end"),
@@ -128,7 +129,8 @@ import Testing
     var random = SplitMix(state: seed)
     let pieces = [
       "GET /a?b=c HTTP/1.1\r\nHost: x\r\n\r\n", "POST /p HTTP/1.1\r\nHost: y\r\nContent-Length: 11\r\n\r\nhello world",
-      "PUT /c HTTP/1.1\r\nHost: z\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6;x\r\n world\r\n0\r\nT: v\r\n\r\n",
+      "PUT /c HTTP/1.1\r\nHost: z\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + "5\r\nhello\r\n6;x\r\n world\r\n0\r\nT: v\r\n\r\n",
       "GET / HTTP/1.0\nConnection: keep-alive\n\n", "GET / HTTP/1.1\r\nHost: x\r\nBad Name: 1\r\n\r\n", "junk\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX",
     ]

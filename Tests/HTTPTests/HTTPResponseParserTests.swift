@@ -12,7 +12,8 @@ import Testing
     ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "HEAD", "200 OK keep end"),
     ("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", "GET", "200 OK close end"),
     (
-      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200\r\nContent-Length: 0\r\n\r\n",
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+        + "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n",
       "POST", "200  keep end"
     ),
     ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\nrest", "GET", "upgraded"),

@@ -23,7 +23,8 @@ import Testing
       openssl ecparam -name prime256v1 -genkey -noout -out server.key
       openssl req -new -key server.key -subj /CN=localhost -out server.csr
       printf "subjectAltName=DNS:localhost,IP:127.0.0.1" > server.ext
-      openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -extfile server.ext -out server.pem
+      openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 \\
+        -extfile server.ext -out server.pem
       """,
     ]
     try! process.run()

@@ -51,7 +51,8 @@ import Testing
       ),
       (
         get("/"),
-        "HTTP/1.1 200 OK\r\nDate: D\r\nContent-Length: 13\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<html></html>",
+        "HTTP/1.1 200 OK\r\nDate: D\r\nContent-Length: 13\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+          + "<html></html>",
         false
       ),
       (
@@ -61,8 +62,8 @@ import Testing
       ),
       (
         "garbage\r\n\r\n",
-        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request",
-        true
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+          + "400 Bad Request", true
       ),
       (
         "POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
@@ -76,7 +77,8 @@ import Testing
       ),
       (
         "POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" + get("/healthz"),
-        "HTTP/1.1 200 OK\r\n\(Self.healthy)\r\n{\"status\":\"ok\"}HTTP/1.1 200 OK\r\n\(Self.healthy)\r\n{\"status\":\"ok\"}",
+        "HTTP/1.1 200 OK\r\n\(Self.healthy)\r\n{\"status\":\"ok\"}"
+          + "HTTP/1.1 200 OK\r\n\(Self.healthy)\r\n{\"status\":\"ok\"}",
         false
       ),
     ]
@@ -385,7 +387,8 @@ import Testing
       }
     }
     let upgrade =
-      "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+      "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+      + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     let answer = fixture.exchange(get("/", upgrade) + "early", closes: true)
     #expect(answer.hasPrefix("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"))
     #expect(answer.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"))

@@ -109,6 +109,8 @@ static inline int csys_ioctl_int(int fd, unsigned long request, int *value) { re
 int csys_accept(int fd, struct sockaddr *address, socklen_t *length);
 static inline int csys_stream_socket(int family) { return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
 static inline int csys_datagram_socket(int family) { return socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }
+/// EAI_NODATA, which Glibc hides behind a feature macro: the name exists, but has no address.
+static inline int csys_eai_nodata(void) { return -5; }
 static inline int csys_wifexited(int status) { return WIFEXITED(status); }
 static inline int csys_wexitstatus(int status) { return WEXITSTATUS(status); }
 static inline int csys_set_nofile(uint64_t soft, uint64_t hard) {
@@ -134,3 +136,6 @@ static inline uint64_t csys_hash_seed(void) { return csys_hash_seeds[0]; }
 static inline uint64_t csys_hash_seed2(void) { return csys_hash_seeds[1]; }
 /// memmem: where `wanted` first stands in `bytes`, or NULL.
 const void *csys_find(const void *bytes, size_t count, const void *wanted, size_t wanted_count);
+/// Unmaps the program's own code: what start-up used and nothing else needs stays out, the rest is mapped again on
+/// use, from the page cache. Most of an idle server's resident memory is such code.
+void csys_release_startup_pages(void);

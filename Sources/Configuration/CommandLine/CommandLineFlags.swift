@@ -171,8 +171,10 @@ struct CommandLineFlags: Sendable, Equatable {
     }
     // A random port is no URL: it is put aside while the rest is parsed.
     let isRandom = listen.hasSuffix(":-1")
-    guard let url = ServerURL(isRandom ? listen.dropLast(2) + "0" : listen) else {
-      throw Failure(text: "parse \(GoText.quoted(listen)): invalid cluster URL")
+    let url: ServerURL
+    switch ServerURL.parse(isRandom ? listen.dropLast(2) + "0" : listen) {
+    case .failure(let failure): throw Failure(text: failure.description)
+    case .success(let parsed): url = parsed
     }
     let host: String
     let port: String

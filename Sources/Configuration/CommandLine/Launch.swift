@@ -38,7 +38,10 @@ public enum Launch: Sendable, Equatable {
     if flags.checkConfiguration { return .exit(check(flags, access: access)) }
     switch StartPlan.make(flags, access: access) {
     case .success(let plan): return .run(plan)
-    case .failure(let failure): return .exit(.failure(failure.text))
+    case .failure(let failure):
+      var output = ProgramOutput.failure(failure.text)
+      output.standardError = failure.warnings + output.standardError
+      return .exit(output)
     }
   }
 
@@ -71,6 +74,8 @@ public struct StartPlan: Sendable, Equatable {
   public struct Failure: Error, Sendable, Equatable {
     /// For `ProgramOutput.failure`.
     public let text: String
+    /// Warnings of the file that are not part of the text, each with a newline.
+    public var warnings = ""
   }
 
   static func make(_ flags: CommandLineFlags, access: FileAccess) -> Result<StartPlan, Failure> {
@@ -91,10 +96,10 @@ public struct StartPlan: Sendable, Equatable {
     do throws(CommandLineFlags.Failure) {
       try flags.applyRules(to: &options, access: access)
     } catch {
-      return .failure(Failure(text: error.text))
+      return .failure(Failure(text: error.text, warnings: warnings))
     }
     options.resolveDefaults()
-    if let problem = OptionsRules.check(&options) { return .failure(Failure(text: problem)) }
+    if let problem = OptionsRules.check(&options) { return .failure(Failure(text: problem, warnings: warnings)) }
     return .success(StartPlan(options: options, warnings: warnings, flags: flags))
   }
 

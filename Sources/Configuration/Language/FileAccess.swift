@@ -55,7 +55,7 @@ public struct FileAccess: Sendable {
   }
 
   /// The system's error text as Go prints it: libc's, beginning in lower case.
-  private static func errorText(_ number: Int32) -> String {
+  static func errorText(_ number: Int32) -> String {
     let text = String(cString: strerror(number))
     return text.prefix(1).lowercased() + text.dropFirst()
   }

@@ -58,6 +58,7 @@ enum GoText {
       quotedRune(number)
     case .float: "%!q(float64=\(value.text))"
     case .boolean: "%!q(bool=\(value.text))"
+    case .date: quoted(value.text)
     default: value.text
     }
   }

@@ -69,6 +69,8 @@ public struct LeafNodeProxyOptions: Sendable, Equatable {
   public var user = ""
   public var password = ""
   public var timeoutNanoseconds: Int64 = 0
+  /// For an `https` proxy.
+  public var tls: TLSOptions?
 
   public init() {}
 }

@@ -3,6 +3,8 @@ struct ConfigurationProblem: Error, Equatable, CustomStringConvertible {
   /// `nil` where nats-server names no place.
   var position: SourcePosition?
   var text: String
+  /// A value of another type than its option asks for.
+  var isTypeMismatch = false
 
   init(_ text: String, at value: ConfigurationValue?) {
     self.position = value?.position
@@ -48,6 +50,9 @@ extension ConfigurationValue {
   }
 
   private func mismatch(_ expected: String, blaming block: ConfigurationValue?) -> ConfigurationProblem {
-    ConfigurationProblem("interface conversion: interface {} is \(typeName), not \(expected)", at: block ?? self)
+    var problem = ConfigurationProblem(
+      "interface conversion: interface {} is \(typeName), not \(expected)", at: block ?? self)
+    problem.isTypeMismatch = true
+    return problem
   }
 }

@@ -1,9 +1,5 @@
 /// Rules of leaf nodes that reading and the cross checks share (FEATURES 3.342).
 enum LeafNodeRules {
-  struct Problem: Error {
-    let text: String
-  }
-
   static func authorizationProblem(_ leaf: LeafNodeOptions) -> String? {
     guard !leaf.users.isEmpty else { return nil }
     if !leaf.user.isEmpty { return "can not have a single user/pass and a users array" }
@@ -20,39 +16,32 @@ enum LeafNodeRules {
     return numbers < SemanticVersion(2, 8, 0) ? "the minimum version should be at least 2.8.0" : nil
   }
 
-  /// A proxy serves WebSocket connections only. Answers a warning, if there is one.
-  static func checkProxy(of remote: LeafNodeRemoteOptions) -> Result<String?, Problem> {
-    guard let proxy = remote.proxy, !proxy.url.isEmpty else { return .success(nil) }
-    guard let url = ServerURL(proxy.url) else {
-      return .failure(Problem(text: "invalid proxy URL: parse \(GoText.quoted(proxy.url)): invalid URL"))
+  /// What is wrong with the proxy of a remote; it serves WebSocket connections only and is ignored by others.
+  static func proxyProblem(of remote: LeafNodeRemoteOptions) -> String? {
+    guard let proxy = remote.proxy else { return nil }
+    guard !proxy.url.isEmpty else {
+      return proxy == LeafNodeProxyOptions()
+        ? nil : "proxy URL must be specified when other proxy options are set"
+    }
+    let url: ServerURL
+    switch ServerURL.parse(proxy.url) {
+    case .failure(let failure): return "invalid proxy URL: \(failure.description)"
+    case .success(let parsed): url = parsed
     }
     guard url.scheme == "http" || url.scheme == "https" else {
-      return .failure(Problem(text: "proxy URL scheme must be http or https, got: \(url.scheme)"))
+      return "proxy URL scheme must be http or https, got: \(url.scheme)"
     }
-    if url.host.isEmpty { return .failure(Problem(text: "proxy URL must specify a host")) }
-    if proxy.timeoutNanoseconds < 0 { return .failure(Problem(text: "proxy timeout must be >= 0")) }
+    if proxy.tls != nil, url.scheme != "https" {
+      return "proxy TLS configuration requires an https proxy URL, got: \(url.scheme)"
+    }
+    if url.host.isEmpty { return "proxy URL must specify a host" }
+    if proxy.timeoutNanoseconds < 0 { return "proxy timeout must be >= 0" }
     if proxy.user.isEmpty != proxy.password.isEmpty {
-      return .failure(Problem(text: "proxy username and password must both be specified or both be empty"))
+      return "proxy username and password must both be specified or both be empty"
     }
-    guard !remote.urls.isEmpty else { return .success(nil) }
-    if remote.tls == nil, let secure = remote.urls.first(where: { $0.scheme == "wss" }) {
-      return .failure(
-        Problem(
-          text: "proxy is configured but remote URL \(secure.text()) requires TLS and no TLS configuration is "
-            + "provided. When using proxy with TLS endpoints, ensure TLS is properly configured for the leafnode "
-            + "remote"))
-    }
-    let ignored = "proxy configuration will"
-    if !remote.urls.contains(where: { $0.scheme == "ws" || $0.scheme == "wss" }) {
-      return .success(
-        "\(ignored) be ignored: proxy settings only apply to WebSocket connections (ws:// or wss://), "
-          + "but all configured URLs use TCP connections (nats://)")
-    }
-    if remote.urls.contains(where: { $0.scheme != "ws" && $0.scheme != "wss" }) {
-      return .success(
-        "\(ignored) only be used for WebSocket URLs: proxy settings do not apply to TCP connections (nats://)")
-    }
-    return .success(nil)
+    guard remote.tls == nil, let secure = remote.urls.first(where: { $0.scheme == "wss" }) else { return nil }
+    return "proxy is configured but remote URL \(secure.text()) requires TLS and no TLS configuration is provided. "
+      + "When using proxy with TLS endpoints, ensure TLS is properly configured for the leafnode remote"
   }
 }
 

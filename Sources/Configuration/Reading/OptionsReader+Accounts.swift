@@ -13,8 +13,10 @@ extension OptionsReader {
     }
     // Imports and exports are checked only between accounts that are right in themselves.
     guard errors.isEmpty else { return }
-    for problem in AccountGraph(options.accounts, noSystemAccount: options.noSystemAccount).problems() {
-      fail(problem, at: block)
+    do {
+      _ = try AccountLinkPlan(options.accounts, hasSystemAccount: !options.noSystemAccount)
+    } catch {
+      for problem in error.problems { fail(problem, at: block) }
     }
   }
 

@@ -174,6 +174,7 @@ extension OptionsReader {
     var user = UserOptions(user: "")
     var nkey = ""
     var last = element
+    var hasWrongType = false
     for (key, value) in map.entries {
       last = value
       do throws(ConfigurationProblem) {
@@ -189,8 +190,11 @@ extension OptionsReader {
         }
       } catch {
         fail(error)
+        hasWrongType = hasWrongType || error.isTypeMismatch
       }
     }
+    // What has the wrong type is not missing too.
+    if hasWrongType { return }
     guard !nkey.isEmpty || !user.user.isEmpty else {
       throw ConfigurationProblem("User entry requires a user", at: last)
     }

@@ -135,7 +135,7 @@ extension OptionsReader {
 
   private func remoteGateways(_ value: ConfigurationValue) throws(ConfigurationProblem) -> [RemoteGatewayOptions] {
     guard let elements = value.array else {
-      throw ConfigurationProblem("Expected gateways field to be an array, got \(value.typeName)", at: value)
+      throw ConfigurationProblem("Expected gateways field to be an array, got \(value.typeName)", at: nil)
     }
     var result: [RemoteGatewayOptions] = []
     for element in elements {

@@ -105,11 +105,9 @@ extension OptionsReader {
       }
       let remote = remote(map)
       let proxyValue = map.entries.first { $0.key.lowercased() == "proxy" }?.value
-      switch LeafNodeRules.checkProxy(of: remote) {
-      case .failure(let problem):
-        fail(problem.text, at: proxyValue)
+      if let problem = LeafNodeRules.proxyProblem(of: remote) {
+        fail(problem, at: proxyValue)
         continue
-      case .success(let warning): if let warning { warn(warning, at: proxyValue) }
       }
       guard names.insert(remote.name(redacting: false)).inserted else {
         fail("duplicate remote \(remote.name(redacting: true))", at: map.entries.last?.value ?? element)
@@ -192,7 +190,7 @@ extension OptionsReader {
         remote.jetStreamClusterMigrateDelayNanoseconds = try duration(delay, field: "leader_migrate_delay")
       }
     default:
-      fail("Expected boolean or map for jetstream_cluster_migrate, got \(value.typeName)", at: value)
+      fail("Expected boolean or map for jetstream_cluster_migrate, got \(value.typeName)", at: nil)
     }
   }
 
@@ -209,10 +207,24 @@ extension OptionsReader {
       case "username": proxy.user = try field.requireString()
       case "password": proxy.password = try field.requireString()
       case "timeout": proxy.timeoutNanoseconds = try duration(field, field: "proxy timeout")
+      case "tls": proxy.tls = try proxyTLS(field)
       default: unknownField(key, field)
       }
     }
     remote.proxy = proxy
+  }
+
+  /// The fields of a `tls` block that make sense towards a proxy; nats-server 2.15 knows no others here.
+  private static let proxyTLSFields: Set<String> = [
+    "cert_file", "key_file", "ca_file", "insecure", "allow_insecure_cipher_suites", "cipher_suites",
+    "curve_preferences", "timeout", "cert_store", "cert_match_by", "cert_match", "ca_certs_match",
+    "cert_match_skip_invalid", "certs", "certificates", "min_version",
+  ]
+
+  private func proxyTLS(_ block: ConfigurationValue) throws(ConfigurationProblem) -> TLSOptions? {
+    let unsupported = try block.requireMap().entries.filter { !Self.proxyTLSFields.contains($0.key.lowercased()) }
+    for (key, value) in unsupported { fail("\(GoText.quoted(key)) is not supported for proxy TLS", at: value) }
+    return unsupported.isEmpty ? try tls(block) : nil
   }
 
   /// A path with `$NAME` and `${NAME}` from the environment, and a leading `~` for the home directory.

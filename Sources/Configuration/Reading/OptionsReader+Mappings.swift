@@ -46,8 +46,10 @@ extension OptionsReader {
       }
     default: result.destinations = [try destination(value)]
     }
-    if let problem = MappingRules.problem(of: result) {
-      throw ConfigurationProblem("\(start) : \(problem)", at: value)
+    do throws(AccountMapping.Invalid) {
+      _ = try AccountMapping(source: source, destinations: result.destinations.map(AccountMapping.Destination.init))
+    } catch {
+      throw ConfigurationProblem("\(start) : \(error.description)", at: value)
     }
     return result
   }
@@ -96,18 +98,8 @@ extension OptionsReader {
   }
 }
 
-/// What makes a mapping valid.
-enum MappingRules {
-  static func problem(of mapping: MappingOptions) -> String? {
-    var seen: Set<String> = []
-    var totals: [String: Int] = [:]
-    for destination in mapping.destinations {
-      guard seen.insert(destination.subject).inserted else {
-        return "duplicate entry for \(GoText.quoted(destination.subject))"
-      }
-      totals[destination.cluster, default: 0] += destination.weight
-      if totals[destination.cluster]! > 100 { return "total weight needs to be <= 100" }
-    }
-    return nil
+extension AccountMapping.Destination {
+  fileprivate init(_ options: MappingDestination) {
+    self.init(subject: options.subject, weight: options.weight, cluster: options.cluster)
   }
 }

@@ -10,7 +10,7 @@ extension OptionsReader {
       for element in elements {
         guard let text = element.string else {
           fail("error parsing operators: unsupported type *conf.token where string is expected", at: value)
-          continue
+          break
         }
         names.append(text)
       }
@@ -28,10 +28,12 @@ extension OptionsReader {
 
   func readTrustedKeys(_ value: ConfigurationValue) {
     var keys: [String] = []
+    var last = value
     switch value.content {
     case .string(let text): keys = [text]
     case .array(let elements):
       for element in elements {
+        last = element
         guard let text = element.string else {
           fail("error parsing trusted: unsupported type in array \(element.typeName)", at: element)
           continue
@@ -42,7 +44,7 @@ extension OptionsReader {
     }
     options.operatorMode.trustedKeys = keys
     for key in keys where !NKey.isValid(key, as: .operator) {
-      fail("trust key \(GoText.quoted(key)) required to be a valid public operator nkey", at: value)
+      fail("trust key \(GoText.quoted(key)) required to be a valid public operator nkey", at: last)
     }
   }
 
@@ -102,16 +104,21 @@ extension OptionsReader {
     let upper = text.uppercased()
     if upper.firstRange(of: "MEM") != nil { return .memory }
     guard let start = upper.firstRange(of: "URL")?.upperBound else { return nil }
-    var rest = text[start...]
-    var address = ""
-    if rest.first == "(", let end = rest.lastIndex(of: ")") {
-      rest = rest[rest.index(after: rest.startIndex)..<end]
-      address = String(rest).trimmingSpaces()
-      if address.hasPrefix("\"") { address.removeFirst() }
-      if address.hasSuffix("\"") { address.removeLast() }
-    }
+    let address = addressInParentheses(text[start...])
     _ = try url(address, kind: "account resolver", at: value)
     return .url(address.hasSuffix("/") ? address : address + "/")
+  }
+
+  /// The address of `( "address" )`, quotes and blanks being optional; empty for anything else.
+  private func addressInParentheses(_ text: Substring) -> String {
+    guard text.first == "(" else { return "" }
+    var inner = text.dropFirst().drop { $0.isWhitespace }
+    if inner.first == "\"" { inner = inner.dropFirst() }
+    let run = inner.prefix { !$0.isWhitespace && $0 != "\"" }
+    var after = inner.dropFirst(run.count)
+    if after.first == "\"" { after = after.dropFirst() }
+    if after.drop(while: { $0.isWhitespace }).first == ")" { return String(run) }
+    return run.lastIndex(of: ")").map { String(run[..<$0]) } ?? ""
   }
 
   private func directoryResolver(
@@ -152,7 +159,15 @@ extension OptionsReader {
   }
 
   private func checkDirectory(_ path: String, at value: ConfigurationValue) {
-    if path.isEmpty { fail("dir has no value and needs to point to a directory", at: value) }
+    if path.isEmpty {
+      fail("dir has no value and needs to point to a directory", at: value)
+      return fail("mkdir : no such file or directory", at: value)
+    }
+    // A directory cannot be read as a file; what can is none.
+    if case .success = access.read(path) {
+      fail("dir needs to point to an accessible directory", at: value)
+      fail("mkdir \(path): not a directory", at: value)
+    }
   }
 }
 

@@ -134,7 +134,7 @@ enum OptionsRules {
   }
 
   private static func check(_ remote: inout LeafNodeRemoteOptions) -> String? {
-    if case .failure(let problem) = LeafNodeRules.checkProxy(of: remote) { return problem.text }
+    if let problem = LeafNodeRules.proxyProblem(of: remote) { return problem }
     if let first = remote.urls.first, remote.urls.contains(where: { $0.isWebSocket != first.isWebSocket }) {
       let urls = GoText.quoted(remote.urls.map { $0.text(redacting: true) })
       return "remote leaf node configuration cannot have a mix of websocket and non-websocket urls: \(urls)"
@@ -238,8 +238,13 @@ enum OptionsRules {
   }
 
   private static func originProblem(_ origin: String) -> String? {
-    guard origin.hasPrefix("/") || origin.contains(":"), let url = ServerURL(origin) else {
+    guard origin.hasPrefix("/") || origin.contains(":") else {
       return ": parse \(GoText.quoted(origin)): invalid URI for request"
+    }
+    let url: ServerURL
+    switch ServerURL.parse(origin) {
+    case .failure(let failure): return ": \(failure.description)"
+    case .success(let parsed): url = parsed
     }
     guard url.scheme == "http" || url.scheme == "https" else {
       return " \(GoText.quoted(origin)): allowed origins must be absolute URLs with http or https scheme"

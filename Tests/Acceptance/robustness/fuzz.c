@@ -1,7 +1,9 @@
 // Sends mutated and random byte streams to a server, on many connections, while a witness checks that nobody else is
 // disturbed.
 //
-//   fuzz PORT FRAMES SEED [login=USER:PASSWORD] [witness=no] [workers=N] [replay=WORKER:LIFE]
+//   fuzz PORT FRAMES SEED [login=USER:PASSWORD] [hello=yes] [witness=no] [workers=N] [replay=WORKER:LIFE]
+//
+// With hello=yes every other connection begins like a TLS handshake, for a port that expects one.
 //
 // The life of one connection is decided by (seed, worker, number of the life) alone; `replay` sends one again and
 // prints its bytes. Frames are counted as they are handed to the socket. Prints totals, and on a loss what was lost
@@ -42,6 +44,7 @@ typedef struct {
 static int port;
 static uint64_t seed, frames_wanted, frames_sent;
 static const char *login;
+static bool with_hello;
 static Worker workers[most_workers];
 static int worker_count = 3;
 
@@ -224,13 +227,29 @@ static void mutate(Stream *stream, size_t start) {
   }
 }
 
+// The start of a TLS ClientHello: record header, handshake header, version, and then noise of about the right length.
+static void put_hello(Stream *stream) {
+  uint32_t size = 40 + below(stream, 300);
+  uint32_t record = one_in(stream, 4) ? below(stream, 20000) : size + 6;
+  uint32_t handshake = one_in(stream, 4) ? below(stream, 1 << 20) : size + 2;
+  const char head[] = {0x16, 3, 1, (char)(record >> 8), (char)record, 1, (char)(handshake >> 16),
+                       (char)(handshake >> 8), (char)handshake, 3, 3};
+  size_t start = stream->length;
+  put(stream, head, sizeof head);
+  put_random(stream, size);
+  // No session, two cipher suites, no compression: a parser that follows the lengths reads on into the noise.
+  memcpy(stream->bytes + start + sizeof head + 32, "\0\0\4\x13\1\x13\2\1\0", 9);
+  stream->frames++;
+}
+
 // Everything one connection will send.
 static void compose(Stream *stream) {
   stream->length = 0;
   stream->frames = 0;
+  if (with_hello && one_in(stream, 2)) put_hello(stream);
   if (one_in(stream, 40)) {  // nothing that looks like the protocol
     put_random(stream, 1 + below(stream, 3000));
-    stream->frames = 1;
+    stream->frames++;
     return;
   }
   if (!one_in(stream, 10)) {
@@ -344,6 +363,7 @@ int main(int count, char **arguments) {
   for (int i = 4; i < count; i++) {
     if (strncmp(arguments[i], "login=", 6) == 0) login = arguments[i] + 6;
     if (strncmp(arguments[i], "workers=", 8) == 0) worker_count = atoi(arguments[i] + 8);
+    if (strcmp(arguments[i], "hello=yes") == 0) with_hello = true;
     if (strcmp(arguments[i], "witness=no") == 0) with_witness = false;
     if (strncmp(arguments[i], "replay=", 7) == 0) replayed = arguments[i] + 7;
   }

@@ -1,0 +1,36 @@
+import CSystem
+import Subjects
+
+// Handlers inside the server that hear messages of an account.
+
+extension Account {
+  /// Makes a handler hear a subject or a pattern. Any thread. It is heard from the next match on.
+  func listen(to subject: [UInt8], with subscriber: InternalSubscriber) {
+    let record = subject.withUnsafeBytes { subject in
+      index.insert(
+        subject: subject, queue: UnsafeRawBufferPointer(start: nil, count: 0),
+        sid: UnsafeRawBufferPointer(start: nil, count: 0), owner: Unmanaged.passUnretained(subscriber).toOpaque(),
+        flags: SubscriptionFlags.internal.rawValue)
+    }
+    guard let record else { return }
+    withListeners { $0[ObjectIdentifier(subscriber)] = Listener(subscriber: subscriber, record: record) }
+  }
+
+  /// Ends that. Any thread.
+  ///
+  /// - Parameter retire: runs its argument when no loop can use the handler any more.
+  func unlisten(_ subscriber: InternalSubscriber, retire: (@escaping @Sendable () -> Void) -> Void) {
+    guard let listener = withListeners({ $0.removeValue(forKey: ObjectIdentifier(subscriber)) }) else { return }
+    index.remove(listener.record)
+    retire { [records = index.records] in
+      records.release(listener.record)
+      withExtendedLifetime(listener.subscriber) {}
+    }
+  }
+
+  /// A handler and its record. Handed from thread to thread as a whole.
+  struct Listener: @unchecked Sendable {
+    let subscriber: InternalSubscriber
+    let record: SubscriptionPointer
+  }
+}

@@ -1,0 +1,88 @@
+// What the server itself publishes and answers in an account.
+
+/// What the server has to tell in an account: metrics, traces, advisories.
+struct ServerMessage {
+  let account: Account
+  let subject: [UInt8]
+  /// A whole header block, or empty.
+  var header: [UInt8] = []
+  let payload: [UInt8]
+}
+
+extension Worker {
+  /// Publishes at the end of this loop's batch: behind the messages that it is about.
+  func publishSoon(_ message: ServerMessage) { announcements.append(message) }
+
+  /// Tells what waits. What that leads to waits for the next batch.
+  func publishAnnouncements() {
+    if announcements.isEmpty { return }
+    let batch = announcements
+    announcements = []
+    for message in batch {
+      publish(message.subject, header: message.header, payload: message.payload, in: message.account)
+    }
+  }
+
+  /// Publishes a message of the server. Mappings do not apply, permissions neither. Returns whether anybody got it.
+  ///
+  /// - Parameters:
+  ///   - reply: as nats-server, an empty one is sent as an empty field: two spaces.
+  ///   - header: a whole header block, or empty.
+  @discardableResult
+  func publish(
+    _ subject: some Collection<UInt8>, reply: [UInt8] = [], header: [UInt8] = [], payload: [UInt8], in account: Account
+  ) -> Bool {
+    let saved = passage
+    passage = Passage()
+    depth += 1
+    defer {
+      depth -= 1
+      passage = saved
+    }
+    let body = header + payload
+    return PaddedBytes(subject).withBytes { subject in
+      PaddedBytes(reply).withBytes { reply in
+        PaddedBytes(body).withBytes { body in
+          let message = Message(
+            subject: subject.baseAddress!, subjectLength: subject.count, reply: reply.baseAddress!,
+            replyLength: reply.count, headerLength: header.count, body: body.baseAddress!, size: body.count)
+          let entry = match(account.openScope.state, message.subject, message.subjectLength, .mapped)
+          return entry.pointee.flags.contains(.denied) ? false : deliver(entry, message, from: nil)
+        }
+      }
+    }
+  }
+}
+
+/// A request to a service of the server itself; valid while it is handled.
+struct InternalRequest {
+  let message: Message
+  /// The connection it came from; nil when the server itself asks.
+  let publisher: ConnectionPointer?
+  /// Where it was heard, and where the answer goes.
+  let account: Account
+  let worker: Worker
+
+  /// Answers at once. To answer later, keep `message.replyBytes` and publish to it.
+  func answer(_ payload: [UInt8], header: [UInt8] = []) {
+    guard message.replyLength > 0 else { return }
+    worker.publish(message.replyBytes, header: header, payload: payload, in: account)
+  }
+}
+
+/// A service of the server itself: hears one subject or pattern in one account. Registered with
+/// `Account.listen(to:with:)`; other accounts reach it like any service that the account exports.
+final class InternalService: InternalSubscriber {
+  private unowned let account: Account
+  private let handler: (InternalRequest) -> Void
+
+  init(_ account: Account, handler: @escaping @Sendable (InternalRequest) -> Void) {
+    self.account = account
+    self.handler = handler
+  }
+
+  override func receive(_ message: Message, from publisher: ConnectionPointer?, on worker: Worker) -> Bool {
+    handler(InternalRequest(message: message, publisher: publisher, account: account, worker: worker))
+    return true
+  }
+}

@@ -34,7 +34,7 @@ let package = Package(
     room("Bytes", ["CSystem"]),
     room("JSON", ["Bytes"]),
     room("Crypto", ["Bytes", "JSON", "CSystem", "COpenSSL", "CCrypt"]),
-    room("Reactor", ["Bytes", "Crypto", "CSystem", "COpenSSL"]),
+    room("Reactor", ["Bytes", "JSON", "Crypto", "CSystem", "COpenSSL"]),
     room("HTTP", ["Bytes", "JSON", "Crypto", "Reactor", "CZlib"]),
     room("Configuration", ["Bytes", "JSON", "Crypto", "Subjects"]),
     room("Wire", ["Bytes", "JSON"]),
@@ -46,7 +46,7 @@ let package = Package(
 
     .executableTarget(
       name: "natsd",
-      dependencies: ["Bytes", "Broker", "Configuration", "Reactor", "CSystem"],
+      dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Reactor", "CSystem"],
       swiftSettings: shared),
 
     .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: shared),

@@ -5,26 +5,32 @@ import Glibc
 /// Where log lines go.
 public enum LogDestination: Sendable, Equatable {
   case standardError
+  /// Bytes after which the file is rotated (0: never), and files kept (0: all).
   case file(path: String, sizeLimit: Int64, maxFiles: Int64)
+  /// The syslog server of this machine.
+  case syslog
+  /// `udp://host:port`, `tcp://host:port`, `unix:///path`.
+  case remoteSyslog(String)
 }
 
-/// What a log line is about; `rawValue` is the tag tools look for.
-public enum LogLevel: String, Sendable {
-  case info = "INF"
-  case debug = "DBG"
-  case trace = "TRC"
-  case warning = "WRN"
-  case error = "ERR"
-  case fatal = "FTL"
+/// Why a destination cannot be used, in nats-server's words.
+public struct LogFailure: Error, CustomStringConvertible, Sendable {
+  public let description: String
 }
 
-/// Writes lines of the form `[pid] 2026/01/02 15:04:05.000000 [INF] text` (FEATURES 3.031).
+/// Writes log lines (FEATURES 3.029, 3.031, 3.041 to 3.047).
 ///
-/// One `write` a line, under a lock: lines of several loops do not mix. Invariant: everything mutable is guarded by
-/// `lock`, but the two level flags, which are read without it (a line more or less does no harm).
+/// Lines go out one by one, under a lock: lines of several loops do not mix. Logging never blocks and never ends the
+/// server: what a pipe or a syslog server does not take now waits in memory, `mostWaitingBytes` of it, and is sent by
+/// a thread of its own; what is more, or fails (a full disk, a closed pipe), is counted, and a line says how much was
+/// lost as soon as one can be written again.
+///
+/// Invariant: everything mutable is guarded by `lock`, but the two level flags, which are read without it (a line more
+/// or less does no harm).
 public final class Logger: @unchecked Sendable {
   public struct Settings: Sendable, Equatable {
     public var destination = LogDestination.standardError
+    public var format = LogFormat.text
     public var debug = false
     public var trace = false
     public var time = true
@@ -32,48 +38,70 @@ public final class Logger: @unchecked Sendable {
     public init() {}
   }
 
+  /// Bytes that may wait for a destination that takes none.
+  private static let mostWaitingBytes = 1 << 20
+  /// Longest sleep of the thread that sends what waits, between two looks at a destination that may have changed.
+  private static let pollMilliseconds: Int32 = 200
+
   private let clock: any Clock
   private let lock: UnsafeMutablePointer<UInt32>
   private var settings: Settings
-  private var descriptor: Int32 = 2
-  private var written: Int64 = 0
-  private let prefix: String
+  private var sink: any LogSink
+  private var layout: LogLayout
+  private var frame: SyslogFrame?
+  private var waiting: [ArraySlice<UInt8>] = []
+  private var waitingBytes = 0
+  private var isDraining = false
+  private var lostLines = 0
+  private var lossReason = ""
   public private(set) var isDebugOn: Bool
   public private(set) var isTraceOn: Bool
 
-  /// Throws when a log file cannot be opened.
+  /// Throws when the destination cannot be used.
   public init(_ settings: Settings = Settings(), clock: any Clock = SystemClock()) throws {
     self.clock = clock
     self.settings = settings
     lock = .allocate(capacity: 1)
     lock.initialize(to: 0)
-    prefix = "[\(getpid())] "
     isDebugOn = settings.debug
     isTraceOn = settings.trace
-    try open()
+    sink = try Self.open(settings.destination)
+    layout = Self.layout(settings, sink)
+    frame = Self.frame(settings)
+    if let file = sink as? LogFile, file.isOverLimit { info("Rotating logfile...") }
+  }
+
+  deinit {
+    sink.close()
+    lock.deallocate()
   }
 
   /// Takes new settings; on failure the old ones stay.
   public func apply(_ new: Settings) throws {
-    csys_lock(lock)
-    defer { csys_unlock(lock) }
-    let old = settings
-    settings = new
-    if new.destination != old.destination {
-      do { try open() } catch {
-        settings = old
-        throw error
-      }
-    }
-    isDebugOn = new.debug
-    isTraceOn = new.trace
+    let current = withLock { settings }
+    let opened = new.destination == current.destination ? nil : try Self.open(new.destination)
+    withLock { use(new, opened) }
   }
 
   /// Closes and opens the log file again, for tools that have moved it away (SIGUSR1).
   public func reopen() throws {
-    csys_lock(lock)
-    defer { csys_unlock(lock) }
-    try open()
+    let current = withLock { settings }
+    guard case .file = current.destination else { return }
+    let opened = try Self.open(current.destination)
+    withLock { use(current, opened) }
+  }
+
+  /// Waits for what is not sent yet. Call before the process ends.
+  public func flush(withinMilliseconds limit: Int64 = 500) {
+    let deadline = csys_monotonic_ns() + limit * 1_000_000
+    while true {
+      let descriptor = withLock { waiting.isEmpty ? -1 : sink.descriptor }
+      let left = (deadline - csys_monotonic_ns()) / 1_000_000
+      guard descriptor >= 0, left > 0 else { return }
+      var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+      _ = Glibc.poll(&poll, 1, Int32(left))
+      withLock { sendWaiting() }
+    }
   }
 
   public func info(_ text: @autoclosure () -> String) { write(.info, text()) }
@@ -83,88 +111,173 @@ public final class Logger: @unchecked Sendable {
   public func debug(_ text: @autoclosure () -> String) { if isDebugOn { write(.debug, text()) } }
   public func trace(_ text: @autoclosure () -> String) { if isTraceOn { write(.trace, text()) } }
 
-  private func write(_ level: LogLevel, _ text: String) {
-    var line: [UInt8] = []
-    line.reserveCapacity(64 + text.utf8.count)
-    line += prefix.utf8
+  // MARK: under the lock
+
+  private func withLock<Value>(_ body: () -> Value) -> Value {
     csys_lock(lock)
     defer { csys_unlock(lock) }
-    if settings.time {
-      LogTime.append(Timestamp(unixNanoseconds: clock.wallNanoseconds()), utc: settings.utc, to: &line)
-      line.append(0x20)
-    }
-    line.append(UInt8(ascii: "["))
-    line += level.rawValue.utf8
-    line += "] ".utf8
-    line += text.utf8
-    line.append(0x0A)
-    put(line)
+    return body()
   }
 
-  private func put(_ line: [UInt8]) {
-    line.withUnsafeBytes { bytes in
-      var offset = 0
-      while offset < bytes.count {
-        let count = Glibc.write(descriptor, bytes.baseAddress! + offset, bytes.count - offset)
-        if count < 0 {
-          if csys_errno() == EINTR { continue }
+  private func write(_ level: LogLevel, _ text: String) {
+    withLock {
+      put(level, text)
+      guard let file = sink as? LogFile, file.isOverLimit else { return }
+      for notice in file.rotate(at: now) { put(notice.level, notice.text) }
+    }
+  }
+
+  private var now: Timestamp { Timestamp(unixNanoseconds: clock.wallNanoseconds()) }
+
+  private func use(_ new: Settings, _ opened: (any LogSink)?) {
+    if let opened {
+      sendWaiting()
+      forgetWaiting(because: "the destination has changed")
+      sink.close()
+      sink = opened
+    }
+    settings = new
+    layout = Self.layout(new, sink)
+    frame = Self.frame(new)
+    isDebugOn = new.debug
+    isTraceOn = new.trace
+  }
+
+  private func put(_ level: LogLevel, _ text: String) {
+    if lostLines > 0, waiting.isEmpty {
+      let report = "\(lostLines) log lines were lost: \(lossReason)"
+      let count = lostLines
+      lostLines = 0
+      send(bytes(.warning, report))
+      // Still nothing goes out: the report was the only thing lost anew.
+      if lostLines > 0 { lostLines = count }
+    }
+    send(bytes(level, text))
+  }
+
+  private func bytes(_ level: LogLevel, _ text: String) -> [UInt8] {
+    guard let frame else { return layout.line(level, text, at: now) }
+    return frame.message(level, layout.body(level, text, at: now), at: now)
+  }
+
+  private func send(_ line: [UInt8]) {
+    var rest = line[...]
+    if waiting.isEmpty {
+      switch sink.write(rest) {
+      case .taken(let count): rest = rest.dropFirst(count)
+      case .failed(let code): return lose(1, SystemError.text(of: code))
+      }
+    }
+    if rest.isEmpty { return }
+    guard waitingBytes + rest.count <= Self.mostWaitingBytes else {
+      return lose(1, "the destination is too slow")
+    }
+    waiting.append(rest)
+    waitingBytes += rest.count
+    if !isDraining { startDraining() }
+  }
+
+  private func lose(_ count: Int, _ reason: String) {
+    lostLines += count
+    lossReason = reason
+  }
+
+  /// Sends what the destination takes now.
+  private func sendWaiting() {
+    var sent = 0
+    while sent < waiting.count {
+      switch sink.write(waiting[sent]) {
+      case .taken(let count):
+        waitingBytes -= count
+        waiting[sent] = waiting[sent].dropFirst(count)
+        guard waiting[sent].isEmpty else {
+          waiting.removeFirst(sent)
           return
         }
-        offset += count
+      case .failed(let code):
+        waitingBytes -= waiting[sent].count
+        lose(1, SystemError.text(of: code))
       }
+      sent += 1
     }
-    written += Int64(line.count)
-    if case .file(let path, let limit, let maxFiles) = settings.destination, limit > 0, written > limit {
-      rotate(path, maxFiles: maxFiles)
-    }
+    waiting.removeFirst(sent)
   }
 
-  private func open() throws {
-    guard case .file(let path, _, _) = settings.destination else {
-      if descriptor > 2 { close(descriptor) }
-      descriptor = 2
+  private func forgetWaiting(because reason: String) {
+    if !waiting.isEmpty { lose(waiting.count, reason) }
+    waiting = []
+    waitingBytes = 0
+  }
+
+  private func startDraining() {
+    isDraining = true
+    var thread = pthread_t()
+    let argument = Unmanaged.passRetained(self).toOpaque()
+    let result = pthread_create(
+      &thread, nil,
+      { argument in
+        Unmanaged<Logger>.fromOpaque(argument!).takeRetainedValue().drain()
+        return nil
+      }, argument)
+    guard result == 0 else {
+      Unmanaged<Logger>.fromOpaque(argument).release()
+      isDraining = false
       return
     }
-    let opened = csys_open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
-    if opened < 0 { throw SystemError("open \(path)") }
-    if descriptor > 2 { close(descriptor) }
-    descriptor = opened
-    var status = stat()
-    written = fstat(opened, &status) == 0 ? Int64(status.st_size) : 0
+    pthread_detach(thread)
   }
 
-  /// Moves the file to `path.YYYY.MM.DD.HH.MM.SS.nnnnnnnnn` and starts a new one (FEATURES 3.029).
-  private func rotate(_ path: String, maxFiles: Int64) {
-    let now = Timestamp(unixNanoseconds: clock.wallNanoseconds())
-    var stamp: [UInt8] = []
-    LogTime.append(now, utc: settings.utc, to: &stamp)
-    let date = String(
-      decoding: stamp.prefix(19).map { $0 == 0x2F || $0 == 0x20 || $0 == 0x3A ? 0x2E : $0 }, as: UTF8.self)
-    let nanoseconds = String(now.nanoseconds)
-    let padded = String(repeating: "0", count: 9 - nanoseconds.count) + nanoseconds
-    guard rename(path, "\(path).\(date).\(padded)") == 0 else {
-      written = 0
-      return
+  /// The thread's work: until nothing waits.
+  private func drain() {
+    while true {
+      let descriptor = withLock { () -> Int32? in
+        sendWaiting()
+        if waiting.isEmpty { isDraining = false }
+        return waiting.isEmpty ? nil : sink.descriptor
+      }
+      guard let descriptor else { return }
+      var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+      _ = Glibc.poll(&poll, 1, Self.pollMilliseconds)
     }
-    try? open()
-    if maxFiles > 0 { removeOldest(path, keeping: Int(maxFiles) - 1) }
   }
 
-  private func removeOldest(_ path: String, keeping: Int) {
-    let slash = path.lastIndex(of: "/")
-    let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-    let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
-    guard let handle = opendir(directory) else { return }
-    defer { closedir(handle) }
-    var rotated: [String] = []
-    while let entry = readdir(handle) {
-      let file = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+  // MARK: making
+
+  private static func open(_ destination: LogDestination) throws -> any LogSink {
+    do {
+      switch destination {
+      case .standardError: return DescriptorSink(2, ownsDescriptor: false)
+      case .file(let path, let sizeLimit, let maxFiles):
+        do {
+          return try LogFile(path: path, sizeLimit: sizeLimit, maxFiles: maxFiles)
+        } catch {
+          throw LogFailure(description: "error opening file: \(error)")
+        }
+      case .syslog: return try SyslogSink(.local)
+      case .remoteSyslog(let address): return try SyslogSink(SyslogTarget.parse(address))
       }
-      if file.hasPrefix(name + "."), file.dropFirst(name.utf8.count + 1).first?.isNumber == true {
-        rotated.append(file)
-      }
+    } catch let failure as SyslogTarget.Failure {
+      throw LogFailure(description: failure.description)
     }
-    for file in rotated.sorted().dropLast(max(0, keeping)) { unlink("\(directory)/\(file)") }
+  }
+
+  private static func layout(_ settings: Settings, _ sink: any LogSink) -> LogLayout {
+    let isColored = settings.destination == .standardError && (sink as? DescriptorSink)?.isCharacterDevice == true
+    return LogLayout(
+      format: settings.format, showsTime: settings.time, utc: settings.utc, isColored: isColored, process: getpid())
+  }
+
+  private static func frame(_ settings: Settings) -> SyslogFrame? {
+    let target: SyslogTarget?
+    switch settings.destination {
+    case .standardError, .file: target = nil
+    case .syslog: target = .local
+    case .remoteSyslog(let address): target = try? SyslogTarget.parse(address)
+    }
+    guard let target else { return nil }
+    var name = [CChar](repeating: 0, count: 256)
+    gethostname(&name, name.count - 1)
+    let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return SyslogFrame(target: target, hostName: host, tag: ProgramName.current, process: getpid())
   }
 }

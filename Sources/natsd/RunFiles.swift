@@ -8,7 +8,7 @@ struct RunFiles {
   let disk: any Disk
   let options: ServerOptions
 
-  private var portsPath: String { "\(options.portsFileDirectory)/natsd_\(getpid()).ports" }
+  private var portsPath: String { "\(options.portsFileDirectory)/\(ProgramName.current)_\(getpid()).ports" }
 
   struct Failure: Error, CustomStringConvertible {
     let description: String

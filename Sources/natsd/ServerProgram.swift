@@ -49,12 +49,14 @@ final class ServerProgram: @unchecked Sendable {
       try server.start(beforeListening: files.writePid)
     } catch {
       logger.fatal("\(error)")
+      logger.flush()
       return 1
     }
     files.writePorts(clientURLs: server.clientURLs, logger)
     csys_release_startup_pages()
     loops.run()
     files.removePorts(logger)
+    logger.flush()
     _ = source
     return 0
   }

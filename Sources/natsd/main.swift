@@ -1,6 +1,10 @@
+import Bytes
 import CSystem
 import Configuration
 import Glibc
+import Reactor
+
+StandardDescriptors.open()
 
 // Arguments come from the C library, so that this works without /proc.
 let arguments = (0..<csys_argument_count()).dropFirst().compactMap { index in
@@ -17,6 +21,12 @@ case .run(let plan):
   if !missing.isEmpty { ProgramOutput.failure(missing.joined(separator: "\n")).leave() }
   do {
     exit(try ServerProgram(plan).run())
+  } catch let failure as LogFailure {
+    // There is no log to write it to: nats-server prints it as Go's `log` does.
+    var time: [UInt8] = []
+    LogTime.append(Timestamp(unixNanoseconds: csys_realtime_ns()), utc: false, to: &time)
+    let second = String(decoding: time.prefix(19), as: UTF8.self)
+    ProgramOutput(standardError: "\(second) \(failure)\n", exitCode: 1).leave()
   } catch {
     ProgramOutput.failure("\(error)").leave()
   }

@@ -56,7 +56,15 @@ extension LogOptions {
     settings.trace = trace
     settings.time = time
     settings.utc = timeInUTC
-    if !file.isEmpty { settings.destination = .file(path: file, sizeLimit: sizeLimit, maxFiles: maxFiles) }
+    settings.format = format == .json ? .json : .text
+    // nats-server's order of precedence.
+    if !file.isEmpty {
+      settings.destination = .file(path: file, sizeLimit: sizeLimit, maxFiles: maxFiles)
+    } else if !remoteSyslog.isEmpty {
+      settings.destination = .remoteSyslog(remoteSyslog)
+    } else if syslog {
+      settings.destination = .syslog
+    }
     return settings
   }
 }

@@ -63,6 +63,9 @@ public struct ServerOptions: Sendable, Equatable {
   // MARK: Files, logs, monitoring
 
   public var log = LogOptions()
+  /// Reload when the configuration or a certificate changes on disk (`config_watch`; natsd's own option); nil: where
+  /// the file is in a mounted ConfigMap.
+  public var watchesConfiguration: Bool?
   public var monitoring = MonitoringOptions()
   public var pidFile = ""
   public var portsFileDirectory = ""
@@ -125,8 +128,17 @@ public struct LogOptions: Sendable, Equatable {
   public var remoteSyslog = ""
   /// Longest traced message in bytes; 0 is unlimited.
   public var maxTracedMessageLength = 0
+  public var format = LogLineFormat.text
 
   public init() {}
+}
+
+/// How log lines are written down (`log_format`; natsd's own option).
+public enum LogLineFormat: String, Sendable, Equatable {
+  /// nats-server's lines.
+  case text
+  /// One JSON object a line.
+  case json
 }
 
 /// The HTTP monitoring listeners (FEATURES 3.053 to 3.057).

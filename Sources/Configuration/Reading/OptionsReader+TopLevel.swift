@@ -47,6 +47,7 @@ extension OptionsReader {
     case "feature_flags": try readFeatureFlags(value)
     case "pidfile", "pid_file": options.pidFile = try value.requireString()
     case "ports_file_dir": options.portsFileDirectory = try value.requireString()
+    case "config_watch": options.watchesConfiguration = try value.requireBoolean()
     case "prof_port": options.profilePort = try value.requireInt()
     case "prof_block_rate": options.profileBlockRate = try value.requireInt()
     case "disable_sublist_cache", "no_sublist_cache": options.noSublistCache = try value.requireBoolean()
@@ -108,6 +109,12 @@ extension OptionsReader {
     case "logfile_max_num", "log_max_num": options.log.maxFiles = try value.requireInteger()
     case "syslog": options.log.syslog = try value.requireBoolean()
     case "remote_syslog": options.log.remoteSyslog = try value.requireString()
+    case "log_format":
+      let name = try value.requireString()
+      guard let format = LogLineFormat(rawValue: name.lowercased()) else {
+        throw ConfigurationProblem("log_format should be \"text\" or \"json\", got \(GoText.quoted(name))", at: value)
+      }
+      options.log.format = format
     case "max_traced_msg_len": options.log.maxTracedMessageLength = try value.requireInt()
     default: return false
     }

@@ -7,7 +7,9 @@ extension ExporterOptions {
     settings.debug = debug
     settings.trace = trace
     switch log {
-    case .standardError, .syslog, .remoteSyslog: break
+    case .standardError: break
+    case .syslog: settings.destination = .syslog
+    case .remoteSyslog(let address): settings.destination = .remoteSyslog(address)
     case .file(let path): settings.destination = .file(path: path, sizeLimit: 0, maxFiles: 0)
     }
     return try Logger(settings)

@@ -26,7 +26,7 @@ case .fail(let text, let status):
   exit(status)
 case .run(let options, let notices):
   for notice in notices { write(notice + "\n", to: 1) }
-  csys_keep_memory_flat()
+  csys_return_large_blocks()
   let signals = [SIGINT, SIGTERM]
   SignalSource.block(signals)
   do {

@@ -1,5 +1,4 @@
-import Crypto
-import Glibc
+import CSystem
 import HTTP
 import JSON
 import Metrics
@@ -9,6 +8,8 @@ import Reactor
 ///
 /// Invariant: everything but `init` and `start` happens on the loop.
 public final class ExporterProgram: @unchecked Sendable {
+  /// Without a scrape for so long the exporter counts as idle.
+  private static let idleNanoseconds: Int64 = 1_000_000_000
   /// Scrapes at a time; more are answered 503.
   private static let maximumScrapes = 4
 
@@ -22,6 +23,7 @@ public final class ExporterProgram: @unchecked Sendable {
   private var running: [Scrape] = []
   private var answered: [Int: Int] = [200: 0, 500: 0, 503: 0]
   private var inFlight = 0
+  private var idleTimer: TimerToken?
 
   /// Throws when a certificate cannot be read.
   public init(_ options: ExporterOptions, loop: EventLoop, logger: Logger) throws {
@@ -64,6 +66,7 @@ public final class ExporterProgram: @unchecked Sendable {
       logger.warning("\(servers.count) servers in one exporter: one beside each server scales and fails better")
     }
     for server in servers where server.needsIdentity { identify(server) }
+    becomeIdle()
     return bound
   }
 
@@ -125,6 +128,7 @@ public final class ExporterProgram: @unchecked Sendable {
       self.inFlight -= 1
       self.answered[200, default: 0] += 1
       ExpositionSender.send(sets + [own], for: request, to: responder)
+      self.becomeIdle()
     }
     if shared == nil { scrape.start() }
   }
@@ -135,6 +139,15 @@ public final class ExporterProgram: @unchecked Sendable {
     running.append(scrape)
     scrape.whenComplete { [unowned scrape] _ in self.running.removeAll { $0 === scrape } }
     return scrape
+  }
+
+  /// Code that ran for the start or a scrape need not stay in memory between scrapes.
+  private func becomeIdle() {
+    if let idleTimer { loop.cancel(idleTimer) }
+    idleTimer = loop.schedule(afterNanoseconds: Self.idleNanoseconds) { [self] in
+      idleTimer = nil
+      if running.isEmpty { csys_forget_code() }
+    }
   }
 
   /// The process, and scrapes by the names of Prometheus's own handler. FEATURES 15.014.
@@ -158,7 +171,8 @@ public final class ExporterProgram: @unchecked Sendable {
     _ = client.get("/varz", from: server.target.url, timeoutNanoseconds: min(interval, 5_000_000_000)) { result in
       if case .success(let answer) = result, answer.status == 200 { _ = server.learn(from: answer.body.bytes) }
       guard !server.isIdentified else { return }
-      self.logger.warning("Server \(server.target.id) does not tell who it is; next try in \(self.options.retrySeconds) s")
+      self.logger.warning(
+        "Server \(server.target.id) does not tell who it is; next try in \(self.options.retrySeconds) s")
       self.loop.schedule(afterNanoseconds: interval) {
         if !server.isIdentified { self.identify(server) }
       }

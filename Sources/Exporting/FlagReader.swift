@@ -32,7 +32,9 @@ struct FlagReader {
     rest.removeFirst()
     if argument == "--" { return nil }
     let body = argument.dropFirst(argument.hasPrefix("--") ? 2 : 1)
-    guard let first = body.first, first != "-", first != "=" else { throw Failure(text: "bad flag syntax: \(argument)") }
+    guard let first = body.first, first != "-", first != "=" else {
+      throw Failure(text: "bad flag syntax: \(argument)")
+    }
     let parts = body.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
     let name = String(parts[0])
     guard let kind = kinds[name] else { throw Failure(text: "flag provided but not defined: -\(name)") }

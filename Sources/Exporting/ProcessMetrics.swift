@@ -24,7 +24,8 @@ enum ProcessMetrics {
     }
     let network = networkBytes()
     add(
-      "network_receive_bytes_total", .counter, "Bytes received in the network namespace of the process.", network?.received)
+      "network_receive_bytes_total", .counter, "Bytes received in the network namespace of the process.",
+      network?.received)
     add("network_transmit_bytes_total", .counter, "Bytes sent in the network namespace of the process.", network?.sent)
   }
 

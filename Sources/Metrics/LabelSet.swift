@@ -66,7 +66,9 @@ public struct LabelSet: Sendable, Equatable, ExpressibleByDictionaryLiteral {
   /// A label name made of any text: what names may not have becomes `_`.
   public static func name(from text: String) -> String {
     var bytes = text.utf8.map { isNameByte($0) ? $0 : UInt8(ascii: "_") }
-    if let first = bytes.first, UInt8(ascii: "0")...UInt8(ascii: "9") ~= first { bytes.insert(UInt8(ascii: "_"), at: 0) }
+    if let first = bytes.first, UInt8(ascii: "0")...UInt8(ascii: "9") ~= first {
+      bytes.insert(UInt8(ascii: "_"), at: 0)
+    }
     return String(decoding: bytes, as: UTF8.self)
   }
 

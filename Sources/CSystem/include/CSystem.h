@@ -20,6 +20,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -138,6 +139,10 @@ static inline void csys_return_large_blocks(void) {
   mallopt(M_MMAP_THRESHOLD, 128 * 1024);
   mallopt(M_TRIM_THRESHOLD, 128 * 1024);
 }
+
+/// Takes the program's code out of resident memory; what runs again is mapped again from the page cache. Kernels that
+/// map files in large folios count all code as resident soon after the start, most of which never runs again.
+void csys_forget_code(void);
 
 // ---- random seeds of this process, for hash tables whose keys come from the network (seed.c)
 extern uint64_t csys_hash_seeds[2];

@@ -39,12 +39,19 @@ let package = Package(
     room("Configuration", ["Bytes", "JSON", "Crypto", "Subjects"]),
     room("Wire", ["Bytes", "JSON"]),
     room("Subjects", ["Bytes", "CSystem"]),
-    room("Broker", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Configuration", "Wire", "Subjects", "CSystem"]),
+    room(
+      "Broker",
+      ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Configuration", "Wire", "Subjects", "Metrics", "CSystem"]),
+
+    room("Metrics", ["Bytes", "JSON"]),
+    room("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
     .executableTarget(
       name: "natsd",
       dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Reactor", "CSystem"],
       swiftSettings: shared),
+
+    .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: shared),
 
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),
@@ -55,6 +62,8 @@ let package = Package(
     tests("WireTests", ["Wire"]),
     tests("SubjectsTests", ["Subjects"]),
     tests("BrokerTests", ["Broker"]),
+    tests("MetricsTests", ["Metrics"]),
+    tests("ExporterTests", ["Exporting", "HTTP", "Reactor"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -418,7 +418,8 @@ async def token(server, folder):
     await round_trip(client)
     await client.close()
     await (await connect(server, "s3cret")).close()
-    check("authorization" in (await refused(connect(server, token="wrong"), "a wrong token")).lower(), "the error's text")
+    error = await refused(connect(server, token="wrong"), "a wrong token")
+    check("authorization" in error.lower(), f"the error's text: {error}")
     await refused(connect(server), "no token")
 
 
@@ -471,7 +472,8 @@ async def no_auth_user(server, folder):
 
 
 @test("permissions: errors are told, the connection stays",
-      'authorization { users: [ { user: u, password: p, permissions: { publish: "ok.>", subscribe: ["ok.>", "_INBOX.>"] } } ] }')
+      'authorization { users: [ { user: u, password: p, permissions: {'
+      ' publish: "ok.>", subscribe: ["ok.>", "_INBOX.>"] } } ] }')
 async def permissions(server, folder):
     errors = []
 

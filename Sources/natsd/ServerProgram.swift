@@ -14,11 +14,17 @@ final class ServerProgram: @unchecked Sendable {
   private let server: Server
   /// What is running; replaced by a reload. Loop 0.
   private var plan: StartPlan
+  /// What was read to get there.
+  private var filesRead: Set<String>
+  private var watch: ConfigurationWatch?
   private var options: ServerOptions { plan.options }
 
   /// Throws what is wrong with the options.
-  init(_ plan: StartPlan) throws {
+  ///
+  /// - Parameter filesRead: the configuration file and what it includes.
+  init(_ plan: StartPlan, filesRead: Set<String>) throws {
     self.plan = plan
+    self.filesRead = filesRead
     let options = plan.options
     // Before any thread exists, so that every thread inherits the mask.
     SignalSource.block(Self.signals)
@@ -44,6 +50,7 @@ final class ServerProgram: @unchecked Sendable {
   /// Serves until the end. Returns the exit code.
   func run() -> Int32 {
     let source = SignalSource(Self.signals, loop: loops.loops[0]) { [unowned self] in received($0) }
+    server.reloadRequested = { [unowned self] in try reload(from: plan.reading()) }
     let files = RunFiles(disk: disk, options: options)
     do {
       try server.start(beforeListening: files.writePid)
@@ -52,10 +59,11 @@ final class ServerProgram: @unchecked Sendable {
       logger.flush()
       return 1
     }
-    files.writePorts(clientURLs: server.clientURLs, logger)
+    files.writePorts(clientURLs: server.clientURLs, monitoringURLs: server.monitoringURLs, logger)
+    watchConfiguration()
     csys_release_startup_pages()
     loops.run()
-    files.removePorts(logger)
+    RunFiles(disk: disk, options: self.options).removePorts(logger)
     logger.flush()
     _ = source
     return 0
@@ -86,35 +94,74 @@ final class ServerProgram: @unchecked Sendable {
     }
   }
 
-  private func reload() {
-    do {
-      try reload(from: plan.reading())
-    } catch {
-      logger.error("Failed to reload server configuration: \(error)")
+  // MARK: reload
+
+  private func watchConfiguration() {
+    let watch = ConfigurationWatch(loop: loops.loops[0]) { [unowned self] in
+      logger.info("Configuration has changed on disk, reloading")
+      reload()
     }
+    if watch.follow(options, read: filesRead) {
+      logger.info("Watching the configuration for changes: \(options.configurationFile)")
+    }
+    self.watch = watch
   }
 
-  private func reload(from reading: Result<StartPlan, StartPlan.Failure>) throws {
+  private func reload() {
+    let recorder = FileRecorder()
+    watch?.look()
+    do throws(ReloadRefusal) {
+      try reload(from: plan.reading(access: recorder.access))
+      filesRead = recorder.files
+    } catch {
+      logger.error("Failed to reload server configuration: \(error)")
+      // A new include may be what is wrong.
+      filesRead.formUnion(recorder.files)
+    }
+    watch?.follow(options, read: filesRead)
+  }
+
+  /// Takes new options: all of them or, with an error, none (FEATURES 3.329).
+  private func reload(from reading: Result<StartPlan, StartPlan.Failure>) throws(ReloadRefusal) {
+    guard !options.configurationFile.isEmpty else { throw ReloadRefusal(ReloadPlan.noFile.text) }
     let new: StartPlan
     switch reading {
     case .success(let plan): new = plan
-    case .failure(let failure): throw ReloadRefusal(description: failure.text)
+    case .failure(let failure): throw ReloadRefusal(failure.text)
     }
     let missing = unsupportedFeatures(in: new.options)
-    guard missing.isEmpty else { throw ReloadRefusal(description: missing.joined(separator: "; ")) }
-    try server.reload(new.options, changes: [])
-    if new.options.pidFile != options.pidFile { rewritePid(new.options) }
+    guard missing.isEmpty else { throw ReloadRefusal(missing.joined(separator: "; ")) }
+    var running = options
+    running.port = server.clientPort
+    let changes: ReloadPlan
+    switch ReloadPlan.compute(old: running, new: new.options) {
+    case .success(let plan): changes = plan
+    case .failure(let refusal): throw ReloadRefusal(refusal.text)
+    }
+    do {
+      try server.reload(changes.options, changes: changes.changes.flatMap(\.logLines))
+    } catch {
+      throw ReloadRefusal("\(error)")
+    }
+    for change in changes.changes { rewriteFiles(change, changes.options) }
     plan = new
+    plan.options = changes.options
   }
-}
 
-extension ServerProgram {
-  private func rewritePid(_ options: ServerOptions) {
-    do { try RunFiles(disk: disk, options: options).writePid() } catch { logger.error("\(error)") }
+  private func rewriteFiles(_ change: ReloadChange, _ new: ServerOptions) {
+    let files = RunFiles(disk: disk, options: new)
+    switch change {
+    case .pidFile: do { try files.writePid() } catch { logger.error("\(error)") }
+    case .portsFileDirectory:
+      RunFiles(disk: disk, options: options).removePorts(logger)
+      files.writePorts(clientURLs: server.clientURLs, monitoringURLs: server.monitoringURLs, logger)
+    default: break
+    }
   }
 }
 
 /// Why a reload is refused.
 private struct ReloadRefusal: Error, CustomStringConvertible {
   let description: String
+  init(_ text: String) { description = text }
 }

@@ -102,9 +102,7 @@ extension Connection {
 
   /// Ends one subscription of this connection.
   func remove(_ subscription: SubscriptionPointer) {
-    if state.pointee.flags.contains(.tracing) {
-      server.logger.trace("\(label) - <-> [DELSUB \(text(subscription.sid))]")
-    }
+    traceEnd(of: subscription)
     let records = server.records
     subscriptions.remove(subscription, in: records)
     let subject = account.willUnsubscribe(subscription, connection: self)
@@ -122,6 +120,7 @@ extension Connection {
     let records = server.records
     var subjects: [[UInt8]] = []
     for subscription in all {
+      traceEnd(of: subscription)
       if let subject = account.willUnsubscribe(subscription, connection: self) { subjects.append(subject) }
       account.index.remove(subscription)
     }

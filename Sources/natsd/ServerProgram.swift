@@ -102,9 +102,9 @@ final class ServerProgram: @unchecked Sendable {
     case .success(let plan): new = plan
     case .failure(let failure): throw ReloadPlan.Refusal(text: failure.text)
     }
+    let reload = try ReloadPlan.compute(old: options, new: new.options).get()
     let missing = unsupportedFeatures(in: new.options)
     guard missing.isEmpty else { throw ReloadPlan.Refusal(text: missing.joined(separator: "; ")) }
-    let reload = try ReloadPlan.compute(old: options, new: new.options).get()
     new.options = reload.options
     try server.reload(new.options, changes: reload.changes.flatMap(\.logLines))
     if new.options.pidFile != options.pidFile { rewritePid(new.options) }

@@ -129,8 +129,7 @@ final class ServerProgram: @unchecked Sendable {
     case .success(let plan): new = plan
     case .failure(let failure): throw ReloadRefusal(failure.text)
     }
-    let missing = unsupportedFeatures(in: new.options)
-    guard missing.isEmpty else { throw ReloadRefusal(missing.joined(separator: "; ")) }
+    // A refused change is told before a missing feature.
     var running = options
     running.port = server.clientPort
     let changes: ReloadPlan
@@ -138,6 +137,8 @@ final class ServerProgram: @unchecked Sendable {
     case .success(let plan): changes = plan
     case .failure(let refusal): throw ReloadRefusal(refusal.text)
     }
+    let missing = unsupportedFeatures(in: new.options)
+    guard missing.isEmpty else { throw ReloadRefusal(missing.joined(separator: "; ")) }
     do {
       try server.reload(changes.options, changes: changes.changes.flatMap(\.logLines))
     } catch {

@@ -28,9 +28,9 @@ public enum Processors {
 }
 
 /// Small files of the kernel, read whole.
-enum SystemFile {
+public enum SystemFile {
   /// The text, or nil when the file is not there.
-  static func read(_ path: String) -> String? {
+  public static func read(_ path: String) -> String? {
     let descriptor = csys_open(path, O_RDONLY | O_CLOEXEC, 0)
     if descriptor < 0 { return nil }
     defer { close(descriptor) }

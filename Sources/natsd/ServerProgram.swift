@@ -50,6 +50,7 @@ final class ServerProgram: @unchecked Sendable {
   /// Serves until the end. Returns the exit code.
   func run() -> Int32 {
     let source = SignalSource(Self.signals, loop: loops.loops[0]) { [unowned self] in received($0) }
+    server.reloadRequested = { [unowned self] in try reload(from: plan.reading()) }
     let files = RunFiles(disk: disk, options: options)
     do {
       try server.start(beforeListening: files.writePid)
@@ -58,7 +59,7 @@ final class ServerProgram: @unchecked Sendable {
       logger.flush()
       return 1
     }
-    files.writePorts(clientURLs: server.clientURLs, logger)
+    files.writePorts(clientURLs: server.clientURLs, monitoringURLs: server.monitoringURLs, logger)
     watchConfiguration()
     csys_release_startup_pages()
     loops.run()
@@ -153,7 +154,7 @@ final class ServerProgram: @unchecked Sendable {
     case .pidFile: do { try files.writePid() } catch { logger.error("\(error)") }
     case .portsFileDirectory:
       RunFiles(disk: disk, options: options).removePorts(logger)
-      files.writePorts(clientURLs: server.clientURLs, logger)
+      files.writePorts(clientURLs: server.clientURLs, monitoringURLs: server.monitoringURLs, logger)
     default: break
     }
   }

@@ -142,6 +142,8 @@ extension Connection {
     state.pointee.scope = scope.state
     state.pointee.memo = nil
     applyLimits(settings)
+    trafficBeforeAccount = traffic
+    server.system.didJoin(self)
     return true
   }
 
@@ -188,7 +190,9 @@ extension Connection {
     removeAllSubscriptions()
     if isAdmitted {
       isAdmitted = false
+      account.traffic.add(accountTraffic)
       account.leave()
+      server.system.connectionsChanged(in: account, on: worker)
     }
   }
 
@@ -226,6 +230,7 @@ extension Connection {
     let who = claimedUser
     logError(who.isEmpty ? "authentication error" : "authentication error - \(who)")
     sendError("Authorization Violation")
+    server.system.didRefuse(self, reason)
     close(reason)
   }
 

@@ -59,7 +59,7 @@ let package = Package(
     tests("ConfigurationTests", ["Configuration"]),
     tests("WireTests", ["Wire"]),
     tests("SubjectsTests", ["Subjects"]),
-    tests("BrokerTests", ["Broker"]),
+    tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
     tests("MetricsTests", ["Metrics"]),
     tests("ExporterTests", ["Exporting", "HTTP", "Reactor"]),
   ],

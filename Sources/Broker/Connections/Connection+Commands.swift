@@ -65,8 +65,7 @@ extension Connection {
   }
 
   private var hasRoomForSubscription: Bool {
-    if maxSubscriptions >= 0, Int(subscriptions.count) >= maxSubscriptions { return false }
-    return account.limits.maxSubscriptions < 0 || account.subscriptionCount < account.limits.maxSubscriptions
+    maxSubscriptions < 0 || Int(subscriptions.count) < maxSubscriptions
   }
 
   // MARK: UNSUB

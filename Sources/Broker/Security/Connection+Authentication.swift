@@ -165,8 +165,25 @@ extension Connection {
     state.pointee.maxPayload = payload
     state.pointee.maxControlLine = settings.options.maxControlLine
     state.pointee.maxPending = Int(settings.options.maxPending)
-    maxSubscriptions = settings.options.maxSubscriptions > 0 ? settings.options.maxSubscriptions : -1
+    // Both limits hold for each connection (FEATURES 4.025).
+    let limits = [
+      settings.options.maxSubscriptions > 0 ? settings.options.maxSubscriptions : -1, account.limits.maxSubscriptions,
+    ]
+    maxSubscriptions = limits.filter { $0 >= 0 }.min() ?? -1
+    if user != nil { closeAboveSubscriptionLimit() }
   }
+
+  /// A user's connection with more subscriptions than its limits allow now, or without room for any, is told and closed.
+  private func closeAboveSubscriptionLimit() {
+    guard maxSubscriptions == 0 || maxSubscriptions > 0 && Int(subscriptions.count) > maxSubscriptions else { return }
+    logError("maximum subscriptions exceeded")
+    sendError("maximum subscriptions exceeded")
+    worker.loop.schedule(afterNanoseconds: Self.subscriptionLimitNanoseconds) { [weak self] in
+      self?.close(.maxSubscriptionsExceeded)
+    }
+  }
+
+  private static let subscriptionLimitNanoseconds: Int64 = 20_000_000
 
   /// Back to nobody: subscriptions and the place in the account are given up.
   func leaveAccount() {

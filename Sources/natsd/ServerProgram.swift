@@ -114,6 +114,7 @@ final class ServerProgram: @unchecked Sendable {
       filesRead = recorder.files
     } catch {
       logger.error("Failed to reload server configuration: \(error)")
+      if let place = error.place { logger.error("Nothing was changed, the configuration is wrong at \(place)") }
       // A new include may be what is wrong.
       filesRead.formUnion(recorder.files)
     }
@@ -126,7 +127,7 @@ final class ServerProgram: @unchecked Sendable {
     let new: StartPlan
     switch reading {
     case .success(let plan): new = plan
-    case .failure(let failure): throw ReloadRefusal(failure.text)
+    case .failure(let failure): throw ReloadRefusal(failure.text, at: failure.place)
     }
     let missing = unsupportedFeatures(in: new.options)
     guard missing.isEmpty else { throw ReloadRefusal(missing.joined(separator: "; ")) }
@@ -162,5 +163,11 @@ final class ServerProgram: @unchecked Sendable {
 /// Why a reload is refused.
 private struct ReloadRefusal: Error, CustomStringConvertible {
   let description: String
-  init(_ text: String) { description = text }
+  /// `file:line:column` where the text does not say it.
+  let place: String?
+
+  init(_ text: String, at place: String? = nil) {
+    description = text
+    self.place = place
+  }
 }

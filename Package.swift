@@ -41,10 +41,15 @@ let package = Package(
     room("Subjects", ["Bytes", "CSystem"]),
     room("Broker", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Configuration", "Wire", "Subjects", "CSystem"]),
 
+    room("Metrics", ["Bytes", "JSON"]),
+    room("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
+
     .executableTarget(
       name: "natsd",
       dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Reactor", "CSystem"],
       swiftSettings: shared),
+
+    .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: shared),
 
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),
@@ -55,6 +60,8 @@ let package = Package(
     tests("WireTests", ["Wire"]),
     tests("SubjectsTests", ["Subjects"]),
     tests("BrokerTests", ["Broker"]),
+    tests("MetricsTests", ["Metrics"]),
+    tests("ExporterTests", ["Exporting", "HTTP", "Reactor"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -36,7 +36,8 @@ struct OptionsTests {
     Row("http_base_path: a/", { $0.monitoring.normalizedBasePath == "/a" }),
     Row("max_payload: 8MB", { $0.maxPayload == 8_388_608 }),
     Row(
-      "max_payload: 0\nping_interval: '0s'", { $0.maxPayload == 1 << 20 && $0.pingIntervalNanoseconds == 120 * second }),
+      "max_payload: 0\nping_interval: '0s'",
+      { $0.maxPayload == 1 << 20 && $0.pingIntervalNanoseconds == 120 * second }),
     Row("max_conn: 0", { $0.maxConnections == -1 }),
     Row("max_subs: 7\nmax_sub_tokens: 9", { $0.maxSubscriptions == 7 && $0.maxSubscriptionTokens == 9 }),
     Row(
@@ -49,7 +50,8 @@ struct OptionsTests {
     ),
     Row("trace_verbose: true", { $0.log.trace && $0.log.traceVerbose }),
     Row(
-      "logfile: x\nlog_size_limit: 1k\nlogtime: no", { $0.log.file == "x" && $0.log.sizeLimit == 1000 && !$0.log.time }),
+      "logfile: x\nlog_size_limit: 1k\nlogtime: no",
+      { $0.log.file == "x" && $0.log.sizeLimit == 1000 && !$0.log.time }),
     Row("server_tags: [A, ' b ', a]", { $0.serverTags == ["a", "b"] }),
     Row(
       "server_metadata { a: b }\nfeature_flags { x: true }",
@@ -73,7 +75,8 @@ struct OptionsTests {
     ),
     Row("authorization { token: \"$2a$11$x\" }", { $0.authorization.token == "$2a$11$x" }),
     Row(
-      "authorization { default_permissions { publish: a }\n users: [ {user: x}, {user: y, permissions {subscribe: 'b q'}} ] }",
+      "authorization { default_permissions { publish: a }\n "
+        + "users: [ {user: x}, {user: y, permissions {subscribe: 'b q'}} ] }",
       {
         $0.authorization.users.map(\.permissions?.publish?.allow) == [["a"], nil]
           && $0.authorization.users[1].permissions?.subscribe?.allow == ["b q"]
@@ -102,7 +105,8 @@ struct OptionsTests {
       }
     ),
     Row(
-      "accounts { A { exports: [ {service: q, threshold: '1s', accounts: [B], latency {sampling: '10%', subject: l}} ] }\n B {imports: [ {service {account: A, subject: q}, to: r, share: true} ] } }",
+      "accounts { A { exports: [ {service: q, threshold: '1s', accounts: [B], latency {sampling: '10%', subject: l}} ] }\n "
+        + "B {imports: [ {service {account: A, subject: q}, to: r, share: true} ] } }",
       {
         let service = $0.accounts[0].serviceExports.first
         return service?.responseThresholdNanoseconds == second && service?.accounts == ["B"]
@@ -125,7 +129,8 @@ struct OptionsTests {
       { $0.accounts[0].messageTrace == MessageTraceOptions(destination: "t", sampling: 5) }
     ),
     Row(
-      "tls { cert_file: c, key_file: k, ca_file: c, verify_and_map: true, timeout: 3, min_version: \"1.3\", first: auto }",
+      "tls { cert_file: c, key_file: k, ca_file: c, verify_and_map: true, timeout: 3, "
+        + "min_version: \"1.3\", first: auto }",
       {
         $0.tls?.verify == true && $0.tls?.minimumVersion == .tls13
           && $0.tls?.handshakeFirst == .auto(fallbackNanoseconds: 50_000_000)

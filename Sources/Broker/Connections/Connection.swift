@@ -285,7 +285,7 @@ final class Connection: EventSource, @unchecked Sendable {
     worker.congested = nil
     guard !state.pointee.flags.contains(.noStall), target != state, phase == .open else { return }
     worker.flushStages()
-    guard target.pointee.backlogBytes > Worker.congestionMark, !target.pointee.isClosed else { return }
+    guard worker.isWorthWaitingFor(target) else { return }
     isPaused = true
     updateInterest()
     worker.pause(self, for: target.pointee.object)

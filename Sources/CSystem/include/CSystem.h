@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,6 +20,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -129,6 +131,18 @@ static inline uint64_t csys_nofile_hard(void) {
 int csys_usable_cpus(void);
 /// CPU time of the whole process, user and system together, in nanoseconds.
 static inline int64_t csys_process_cpu_ns(void) { return csys_clock(CLOCK_PROCESS_CPUTIME_ID); }
+
+// ---- memory
+/// Large blocks go back to the system when they are freed. Left alone, the C library keeps blocks of the size of the
+/// largest one ever freed, and a process that was large once stays so.
+static inline void csys_return_large_blocks(void) {
+  mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 128 * 1024);
+}
+
+/// Takes the program's code out of resident memory; what runs again is mapped again from the page cache. Kernels that
+/// map files in large folios count all code as resident soon after the start, most of which never runs again.
+void csys_forget_code(void);
 
 // ---- random seeds of this process, for hash tables whose keys come from the network (seed.c)
 extern uint64_t csys_hash_seeds[2];

@@ -115,6 +115,7 @@ final class ServerProgram: @unchecked Sendable {
       filesRead = recorder.files
     } catch {
       logger.error("Failed to reload server configuration: \(error)")
+      if let place = error.place { logger.error("Nothing was changed, the configuration is wrong at \(place)") }
       // A new include may be what is wrong.
       filesRead.formUnion(recorder.files)
     }
@@ -127,7 +128,7 @@ final class ServerProgram: @unchecked Sendable {
     let new: StartPlan
     switch reading {
     case .success(let plan): new = plan
-    case .failure(let failure): throw ReloadRefusal(failure.text)
+    case .failure(let failure): throw ReloadRefusal(failure.text, at: failure.place)
     }
     // A refused change is told before a missing feature.
     var running = options
@@ -164,5 +165,11 @@ final class ServerProgram: @unchecked Sendable {
 /// Why a reload is refused.
 private struct ReloadRefusal: Error, CustomStringConvertible {
   let description: String
-  init(_ text: String) { description = text }
+  /// `file:line:column` where the text does not say it.
+  let place: String?
+
+  init(_ text: String, at place: String? = nil) {
+    description = text
+    self.place = place
+  }
 }

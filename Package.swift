@@ -39,7 +39,9 @@ let package = Package(
     room("Configuration", ["Bytes", "JSON", "Crypto", "Subjects"]),
     room("Wire", ["Bytes", "JSON"]),
     room("Subjects", ["Bytes", "CSystem"]),
-    room("Broker", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Configuration", "Wire", "Subjects", "CSystem"]),
+    room(
+      "Broker",
+      ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Configuration", "Wire", "Subjects", "Metrics", "CSystem"]),
 
     room("Metrics", ["Bytes", "JSON"]),
     room("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),

@@ -114,6 +114,10 @@ final class MonitoringServer: @unchecked Sendable {
       response.headers = ["Content-Type": "application/json; charset=utf-8"]
       responder.respond(response)
     }
+    router.add("/metrics") { request, responder in
+      monitor.requests.add("/metrics")
+      MetricsPage(monitor, request, responder).gather()
+    }
     router.add("/stacksz") { _, responder in responder.respond(.json(ThreadList.read())) }
     let index = IndexPage(basePath: basePath == "/" ? "" : basePath)
     router.add("/") { _, responder in

@@ -160,15 +160,13 @@ extension Connection {
 
   private func applyLimits(_ settings: ServerSettings) {
     var payload = settings.options.maxPayload
-    let limit = account.limits.maxPayload
-    if limit >= 0 { payload = min(payload, limit) }
+    let rules = account.limits
+    if rules.maxPayload >= 0 { payload = min(payload, rules.maxPayload) }
     state.pointee.maxPayload = payload
     state.pointee.maxControlLine = settings.options.maxControlLine
     state.pointee.maxPending = Int(settings.options.maxPending)
     // Both limits hold for each connection (FEATURES 4.025).
-    let limits = [
-      settings.options.maxSubscriptions > 0 ? settings.options.maxSubscriptions : -1, account.limits.maxSubscriptions,
-    ]
+    let limits = [settings.options.maxSubscriptions > 0 ? settings.options.maxSubscriptions : -1, rules.maxSubscriptions]
     maxSubscriptions = limits.filter { $0 >= 0 }.min() ?? -1
     if user != nil { closeAboveSubscriptionLimit() }
   }

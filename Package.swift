@@ -36,6 +36,7 @@ let package = Package(
     room("Crypto", ["Bytes", "JSON", "CSystem", "COpenSSL", "CCrypt"]),
     room("Reactor", ["Bytes", "JSON", "Crypto", "CSystem", "COpenSSL"]),
     room("HTTP", ["Bytes", "JSON", "Crypto", "Reactor", "CZlib"]),
+    room("Profiling", ["Bytes", "Reactor", "HTTP", "CSystem"]),
     room("Configuration", ["Bytes", "JSON", "Crypto", "Subjects"]),
     room("Wire", ["Bytes", "JSON"]),
     room("Subjects", ["Bytes", "CSystem"]),
@@ -46,7 +47,7 @@ let package = Package(
 
     .executableTarget(
       name: "natsd",
-      dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Reactor", "CSystem"],
+      dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Profiling", "Reactor", "CSystem"],
       swiftSettings: shared),
 
     .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: shared),
@@ -55,6 +56,7 @@ let package = Package(
     tests("JSONTests", ["JSON"]),
     tests("CryptoTests", ["Crypto"]),
     tests("ReactorTests", ["Reactor", "Crypto", "CSystem"]),
+    tests("ProfilingTests", ["Profiling"]),
     tests("HTTPTests", ["HTTP", "Reactor"]),
     tests("ConfigurationTests", ["Configuration"]),
     tests("WireTests", ["Wire"]),

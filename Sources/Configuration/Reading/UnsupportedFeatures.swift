@@ -21,6 +21,5 @@ public func unsupportedFeatures(in options: ServerOptions) -> [String] {
   require(options.proxyProtocol, "proxy_protocol")
   require(options.ocsp.map { $0.mode != .never } ?? false, "ocsp")
   require(options.tls?.ocspPeer?.verify ?? false, "ocsp_peer")
-  require(options.profilePort != 0, "prof_port")
   return features
 }

@@ -43,6 +43,7 @@ let package = Package(
     quietRoom("Crypto", ["Bytes", "JSON", "CSystem", "COpenSSL", "CCrypt"]),
     room("Reactor", ["Bytes", "JSON", "Crypto", "CSystem", "COpenSSL"]),
     quietRoom("HTTP", ["Bytes", "JSON", "Crypto", "Reactor", "CZlib"]),
+    quietRoom("Profiling", ["Bytes", "Reactor", "HTTP", "CSystem"]),
     quietRoom("Configuration", ["Bytes", "JSON", "Crypto", "Subjects"]),
     room("Wire", ["Bytes", "JSON"]),
     room("Subjects", ["Bytes", "CSystem"]),
@@ -55,7 +56,7 @@ let package = Package(
 
     .executableTarget(
       name: "natsd",
-      dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Reactor", "CSystem"],
+      dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Profiling", "Reactor", "CSystem"],
       swiftSettings: small),
 
     .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: small),
@@ -64,6 +65,7 @@ let package = Package(
     tests("JSONTests", ["JSON"]),
     tests("CryptoTests", ["Crypto"]),
     tests("ReactorTests", ["Reactor", "Crypto", "CSystem"]),
+    tests("ProfilingTests", ["Profiling"]),
     tests("HTTPTests", ["HTTP", "Reactor"]),
     tests("ConfigurationTests", ["Configuration"]),
     tests("WireTests", ["Wire"]),

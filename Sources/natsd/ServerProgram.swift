@@ -2,6 +2,7 @@ import Broker
 import CSystem
 import Configuration
 import Glibc
+import Profiling
 import Reactor
 
 /// Runs the server until a signal ends it.
@@ -17,6 +18,8 @@ final class ServerProgram: @unchecked Sendable {
   /// What was read to get there.
   private var filesRead: Set<String>
   private var watch: ConfigurationWatch?
+  private var profiling: ProfilingServer?
+  private var profileURLs: [String] = []
   private var options: ServerOptions { plan.options }
 
   /// Throws what is wrong with the options.
@@ -53,20 +56,45 @@ final class ServerProgram: @unchecked Sendable {
     server.reloadRequested = { [unowned self] in try reload(from: plan.reading()) }
     let files = RunFiles(disk: disk, options: options)
     do {
-      try server.start(beforeListening: files.writePid)
+      try server.start {
+        try files.writePid()
+        try startProfiling()
+      }
     } catch {
       logger.fatal("\(error)")
       logger.flush()
       return 1
     }
-    files.writePorts(clientURLs: server.clientURLs, monitoringURLs: server.monitoringURLs, logger)
+    writePorts(files)
     watchConfiguration()
     csys_release_startup_pages()
     loops.run()
+    profiling?.stop()
     RunFiles(disk: disk, options: self.options).removePorts(logger)
     logger.flush()
     _ = source
     return 0
+  }
+
+  private func writePorts(_ files: RunFiles) {
+    files.writePorts(
+      clientURLs: server.clientURLs, monitoringURLs: server.monitoringURLs, profileURLs: profileURLs, logger)
+  }
+
+  /// `prof_port` (FEATURES 3.051): on the clients' host, as with nats-server.
+  private func startProfiling() throws {
+    guard options.profilePort != 0 else { return }
+    let profiling = ProfilingServer(loop: loops.loops[0]) { [unowned server] in server.memoryReport }
+    do {
+      let host = options.host.isEmpty ? Defaults.host : options.host
+      let requested = try ListeningAddress.resolve(host: host, port: options.profilePort)
+      let address = try profiling.listen(on: requested)
+      profileURLs = ["http://\(address)"]
+      logger.info("profiling port: \(address.port)")
+    } catch {
+      throw StartFailure(description: "error starting profiler: \(error)")
+    }
+    self.profiling = profiling
   }
 
   private func received(_ signal: Int32) {
@@ -156,10 +184,15 @@ final class ServerProgram: @unchecked Sendable {
     case .pidFile: do { try files.writePid() } catch { logger.error("\(error)") }
     case .portsFileDirectory:
       RunFiles(disk: disk, options: options).removePorts(logger)
-      files.writePorts(clientURLs: server.clientURLs, monitoringURLs: server.monitoringURLs, logger)
+      writePorts(files)
     default: break
     }
   }
+}
+
+/// Why the server does not start.
+private struct StartFailure: Error, CustomStringConvertible {
+  let description: String
 }
 
 /// Why a reload is refused.

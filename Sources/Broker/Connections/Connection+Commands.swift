@@ -196,7 +196,7 @@ extension Connection {
 
   func controlLineTooLong(_ length: Int) {
     sendError("maximum control line exceeded")
-    logError("maximum control line exceeded: \(length) bytes, max_control_line \(state.pointee.maxControlLine)")
+    logError("maximum control line exceeded")
     close(.maxControlLineExceeded)
   }
 

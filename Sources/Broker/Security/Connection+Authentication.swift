@@ -112,11 +112,13 @@ extension Connection {
     state.pointee.flags.remove(.awaitingAuthentication)
     guard (0...1).contains(options.protocolVersion) else {
       sendError("invalid client protocol")
+      logError("invalid client protocol")
       close(.badClientProtocolVersion)
       return false
     }
     if options.noResponders, !state.pointee.flags.contains(.headers) {
       sendError("no responders requires headers support")
+      logError("no responders requires headers support")
       close(.noRespondersRequiresHeaders)
       return false
     }
@@ -166,7 +168,9 @@ extension Connection {
     state.pointee.maxControlLine = settings.options.maxControlLine
     state.pointee.maxPending = Int(settings.options.maxPending)
     // Both limits hold for each connection (FEATURES 4.025).
-    let limits = [settings.options.maxSubscriptions > 0 ? settings.options.maxSubscriptions : -1, rules.maxSubscriptions]
+    let limits = [
+      settings.options.maxSubscriptions > 0 ? settings.options.maxSubscriptions : -1, rules.maxSubscriptions,
+    ]
     maxSubscriptions = limits.filter { $0 >= 0 }.min() ?? -1
     if user != nil { closeAboveSubscriptionLimit() }
   }

@@ -24,7 +24,6 @@ public func unsupportedFeatures(in options: ServerOptions) -> [String] {
   require(options.ocspCache?.kind == .local, "ocsp_cache")
   require(!options.jetStream.defaultDomains.isEmpty, "default_js_domain")
   require(options.tls?.ocspPeer?.verify ?? false, "ocsp_peer")
-  require(options.profilePort != 0, "prof_port")
   return features
 }
 

@@ -30,7 +30,7 @@ final class MetricsPage: @unchecked Sendable {
   func gather() {
     guard let endpoint = waiting.first else {
       let body = Exposition.bytes(sets, format: format)
-      responder.respond(HTTPResponse(headers: ["Content-Type": format.contentType], body: body))
+      LongAnswer.send(HTTPResponse(headers: ["Content-Type": format.contentType], body: body), to: responder)
       return
     }
     waiting.removeFirst()

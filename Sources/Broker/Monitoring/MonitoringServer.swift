@@ -176,7 +176,8 @@ private struct Endpoint: Sendable {
       try body(monitor, request.head.query) { outcome in
         switch outcome {
         // Long answers are written on a thread of their own.
-        case .answer(let answer): monitor.background.submit { responder.respond(.json(answer.json(style: .pretty))) }
+        case .answer(let answer):
+          monitor.background.submit { LongAnswer.send(.json(answer.json(style: .pretty)), to: responder) }
         case .failed(let error): responder.respond(.text(error.description, status: 400))
         case .silent: responder.respond(.json([]))
         }

@@ -178,10 +178,11 @@ extension Connection {
   /// A user's connection with more subscriptions than its limits allow now, or without room for any, is told and closed.
   private func closeAboveSubscriptionLimit() {
     guard maxSubscriptions == 0 || maxSubscriptions > 0 && Int(subscriptions.count) > maxSubscriptions else { return }
-    logError("maximum subscriptions exceeded")
-    sendError("maximum subscriptions exceeded")
     worker.loop.schedule(afterNanoseconds: Self.subscriptionLimitNanoseconds) { [weak self] in
-      self?.close(.maxSubscriptionsExceeded)
+      guard let self, closeReason == nil else { return }
+      logError("maximum subscriptions exceeded")
+      sendError("maximum subscriptions exceeded")
+      close(.maxSubscriptionsExceeded)
     }
   }
 

@@ -53,6 +53,7 @@ final class ServerProgram: @unchecked Sendable {
   /// Serves until the end. Returns the exit code.
   func run() -> Int32 {
     let source = SignalSource(Self.signals, loop: loops.loops[0]) { [unowned self] in received($0) }
+    server.reloadRequested = { [unowned self] in try reload(from: plan.reading()) }
     let files = RunFiles(disk: disk, options: options)
     do {
       try server.start {
@@ -64,7 +65,7 @@ final class ServerProgram: @unchecked Sendable {
       logger.flush()
       return 1
     }
-    files.writePorts(clientURLs: server.clientURLs, profileURLs: profileURLs, logger)
+    writePorts(files)
     watchConfiguration()
     csys_release_startup_pages()
     loops.run()
@@ -73,6 +74,11 @@ final class ServerProgram: @unchecked Sendable {
     logger.flush()
     _ = source
     return 0
+  }
+
+  private func writePorts(_ files: RunFiles) {
+    files.writePorts(
+      clientURLs: server.clientURLs, monitoringURLs: server.monitoringURLs, profileURLs: profileURLs, logger)
   }
 
   /// `prof_port` (FEATURES 3.051): on the clients' host, as with nats-server.
@@ -152,8 +158,7 @@ final class ServerProgram: @unchecked Sendable {
     case .success(let plan): new = plan
     case .failure(let failure): throw ReloadRefusal(failure.text, at: failure.place)
     }
-    let missing = unsupportedFeatures(in: new.options)
-    guard missing.isEmpty else { throw ReloadRefusal(missing.joined(separator: "; ")) }
+    // A refused change is told before a missing feature.
     var running = options
     running.port = server.clientPort
     let changes: ReloadPlan
@@ -161,6 +166,8 @@ final class ServerProgram: @unchecked Sendable {
     case .success(let plan): changes = plan
     case .failure(let refusal): throw ReloadRefusal(refusal.text)
     }
+    let missing = unsupportedFeatures(in: new.options)
+    guard missing.isEmpty else { throw ReloadRefusal(missing.joined(separator: "; ")) }
     do {
       try server.reload(changes.options, changes: changes.changes.flatMap(\.logLines))
     } catch {
@@ -177,7 +184,7 @@ final class ServerProgram: @unchecked Sendable {
     case .pidFile: do { try files.writePid() } catch { logger.error("\(error)") }
     case .portsFileDirectory:
       RunFiles(disk: disk, options: options).removePorts(logger)
-      files.writePorts(clientURLs: server.clientURLs, profileURLs: profileURLs, logger)
+      writePorts(files)
     default: break
     }
   }

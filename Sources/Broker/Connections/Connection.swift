@@ -75,6 +75,11 @@ final class Connection: EventSource, @unchecked Sendable {
   /// INFO waits for the handshake.
   var handshakeComesFirst = false
 
+  /// How often it was made to wait for slow readers.
+  var stalls: UInt64 = 0
+  /// What it had done when it joined its account.
+  var trafficBeforeAccount = TrafficCounts()
+
   private var isPaused = false
   /// Counted among its account's connections.
   var isAdmitted = false

@@ -26,6 +26,7 @@ extension Worker {
 
   func pause(_ publisher: Connection, for reader: Connection) {
     counters.pointee.stalls &+= 1
+    publisher.stalls &+= 1
     let deadline = loop.clock.monotonicNanoseconds() + Self.pauseNanoseconds
     paused.append(PausedPublisher(publisher: publisher, reader: reader, deadline: deadline))
   }

@@ -441,10 +441,22 @@ def is_static(context):
     return f"{size / 1e6:.1f} MB (at most {MOST_BYTES / 1e6:.1f})"
 
 
+def as_after_a_boot(binary, folder):
+    """A copy that is not in the page cache: a file that was just written lies there in pieces of up to 2 MiB, and every
+    touched line of code would count as one of those."""
+    copy = os.path.join(folder, f"copy-of-{os.path.basename(binary)}")
+    shutil.copy2(binary, copy)
+    descriptor = os.open(copy, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(descriptor)
+    return copy
+
+
 def idle_memory(context):
     notes = []
     for binary in filter(None, (context.server, context.peer)):
-        with servers.running(binary, context.folder) as server:
+        with servers.running(as_after_a_boot(binary, context.folder), context.folder) as server:
             time.sleep(0.5)
             notes.append(server.resident_kilobytes())
     check(is_real_nats_server(context) or notes[0] <= MOST_IDLE_KILOBYTES,

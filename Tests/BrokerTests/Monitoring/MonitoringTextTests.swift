@@ -77,14 +77,4 @@ import Testing
     #expect(refusal { $0.filterSubject = "a" } == "filter by subject only valid with account filtering")
     #expect(refusal { $0.filterSubject = ">" } == nil)
   }
-
-  @Test(
-    "Sizes of GOMEMLIMIT",
-    arguments: [
-      ("1024", 1024), ("512MiB", 512 << 20), ("2GiB", 2 << 30), ("7B", 7), ("off", nil), ("-1", nil), ("x", nil),
-    ]
-      as [(String, Int?)])
-  func memoryLimit(text: String, expected: Int?) {
-    #expect(MemoryLimit.parse(text) == expected)
-  }
 }

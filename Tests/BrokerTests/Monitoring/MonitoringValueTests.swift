@@ -48,6 +48,21 @@ import Testing
     #expect(none.all.isEmpty)
   }
 
+  @Test("Lists of subscriptions of closed connections are bounded together")
+  func ringLists() {
+    let lists = ClosedConnections.totalLimit / ClosedConnections.subscriptionLimit
+    let detail = SubscriptionDetail(subject: "a", queue: "", identifier: "1", messages: 0, maximum: 0, connection: 1)
+    let list = [SubscriptionDetail](repeating: detail, count: ClosedConnections.subscriptionLimit)
+    for capacity in [lists * 4, lists + 5] {
+      let ring = ClosedConnections(capacity: capacity)
+      for identifier in 1...UInt64(lists * 3) { ring.append(connection(identifier) { $0.subscriptions = list }) }
+      let kept = ring.all
+      #expect(kept.suffix(lists).allSatisfy { $0.subscriptions.count == list.count })
+      #expect(kept.dropLast(lists).allSatisfy { $0.subscriptions.isEmpty })
+      #expect(kept.count == min(capacity, lists * 3))
+    }
+  }
+
   @Test("Weights of a mapping are added up, and the rest stays with the source")
   func mappings() {
     func shown(_ source: String, _ destinations: [MappingDestination]) -> [String] {

@@ -49,7 +49,7 @@ class Scrape:
     def names(self):
         return set(self.by_name)
 
-    def one(self, name, **labels):
+    def one(self, name, /, **labels):
         """The first sample with these labels."""
         for sample in self[name]:
             if all(sample.labels.get(key) == value for key, value in labels.items()):
@@ -76,7 +76,7 @@ def known():
 
 # Came with a later server than 2.10.
 NEWER = re.compile(r"gnatsd_varz_(disk_io_wait|stale_conn|stalled|(in|out)_client|jetstream_(stats_api_level|stats_api_inflight|meta_)|"
-                   r"http_req_stats|jetstream_config_sync)")
+                   r"http_req_stats|jetstream_config_sync)|gnatsd_subsz_(limit|offset|server_id|total)$")
 
 
 def compare(found, name, more_labels=None, newer_fields=False):

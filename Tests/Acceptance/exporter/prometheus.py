@@ -19,6 +19,8 @@ INHERITED = {
     "gnatsd_connz_total": '"_total" suffix', "gnatsd_subsz_total": '"_total" suffix',
     "gnatsd_leafz_conn_nodes_total": '"_total" suffix', "gnatsd_leafz_conn_subscriptions_total": '"_total" suffix',
     "gnatsd_varz_jetstream_stats_api_total": '"_total" suffix',
+    "jetstream_stream_mirror_active_duration_ns": "abbreviated units",
+    "jetstream_stream_source_active_duration_ns": "abbreviated units",
     "jetstream_stream_consumer_count": '"_count" suffix', "jetstream_stream_subject_count": '"_count" suffix',
 }
 
@@ -80,6 +82,8 @@ class Prometheus:
             with urllib.request.urlopen(url, timeout=5) as answer:
                 result = json.load(answer)["data"]["result"]
         except urllib.error.HTTPError as error:
+            if error.code == 503:  # not ready yet
+                return None
             raise Failure(f"{text}: {error.read().decode()}") from None
         except OSError:
             return None

@@ -90,10 +90,12 @@ class Connection:
 
 @contextlib.contextmanager
 def supercluster(binary, folder):
-    """a1, a2, a3 as cluster A, b1 as cluster B, l1 as leaf node of a1. Gives the monitoring URL of a1."""
+    """a1, a2, a3 as cluster A, b1 as cluster B, connected by gateways, l1 as leaf node.
+
+    Gives the monitoring URL of the server that has all kinds of connections.
+    """
     names = ["a1", "a2", "a3", "b1"]
-    ports = {(kind, name): servers.free_port() for kind in ("route", "gateway") for name in names}
-    leaf = servers.free_port()
+    ports = {(kind, name): servers.free_port() for kind in ("route", "gateway", "leaf") for name in names}
     accounts = ("accounts { APP { jetstream: enabled, users: [ { user: app, password: app } ] }\n"
                 "SYS { users: [ { user: sys, password: sys } ] } }\nsystem_account: SYS\n")
 
@@ -105,25 +107,32 @@ def supercluster(binary, folder):
             f'{{ name: {n[0].upper()}, urls: ["nats://127.0.0.1:{ports["gateway", n]}"] }}' for n in ("a1", "b1"))
         return (
             f'server_name: {name}\nhttp: "127.0.0.1:-1"\n{accounts}'
-            f'jetstream {{ store_dir: "{folder}/{name}-{leaf}", domain: "" }}\n'
             f'cluster {{ name: {cluster}, listen: "127.0.0.1:{ports["route", name]}", routes: [{routes}] }}\n'
             f'gateway {{ name: {cluster}, listen: "127.0.0.1:{ports["gateway", name]}", gateways: [{gateways}] }}\n'
-            + (f'leafnodes {{ listen: "127.0.0.1:{leaf}" }}\n' if name == "a1" else ""))
+            + (f'jetstream {{ store_dir: "{folder}/{name}" }}\n' if cluster == "A" else "")
+            + f'leafnodes {{ listen: "127.0.0.1:{ports["leaf", name]}" }}\n')
 
-    leaf_config = (
-        f'server_name: l1\naccounts {{ APP {{ users: [ {{ user: app, password: app }} ] }} }}\n'
-        f'leafnodes {{ remotes: [ {{ url: "nats://app:app@127.0.0.1:{leaf}", account: APP }} ] }}\n')
+    def leaf_config(hub):
+        return (f'server_name: l1\naccounts {{ APP {{ users: [ {{ user: app, password: app }} ] }} }}\n'
+                f'leafnodes {{ remotes: [ {{ url: "nats://app:app@127.0.0.1:{ports["leaf", hub]}", account: APP }} ] }}\n')
+
     with contextlib.ExitStack() as stack:
         started = {}
         for name in names:
             server = servers.Server(binary, folder, config(name))
             stack.callback(server.stop)
             started[name] = server
-        start_together(started.values())
-        edge = servers.Server(binary, folder, leaf_config)
+        start_together([started[name] for name in names[:3]])
+        started["b1"].start()
+        # B has learned of all members of A and connects to one of them.
+        chosen = wait_until(
+            lambda: [n for n in names[:3] if "Inbound gateway connection from" in started[n].log()
+                     and "Outbound gateway connection to" in started[n].log()],
+            10, "gateways are connected")[0]
+        edge = servers.Server(binary, folder, leaf_config(chosen))
         stack.callback(edge.stop)
         edge.start()
-        first = started["a1"]
+        first = started[chosen]
         asyncio.run(fill_cluster(first.url(login="app:app")))
         wait_until(lambda: "Leafnode connection created" in first.log(), 10, "the leaf node is connected")
         yield f"http://127.0.0.1:{MONITOR.search(first.log())[1]}"

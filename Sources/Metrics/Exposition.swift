@@ -74,9 +74,9 @@ public struct Exposition: Sendable {
       let place = parts[part]
       let set = sets[place.set]
       let family = set.families[place.family]
-      if sample == 0, part == 0 || parts[part - 1].name != place.name { declare(family, to: &text) }
       while sample < family.samples.count {
         guard text.count < end else { return true }
+        if sample == 0, part == 0 || parts[part - 1].name != place.name { declare(family, to: &text) }
         write(family.samples[sample], of: family, in: set, to: &text)
         sample += 1
       }

@@ -2,6 +2,7 @@ import Broker
 import CSystem
 import Configuration
 import Glibc
+import Profiling
 import Reactor
 
 /// Runs the server until a signal ends it.
@@ -17,6 +18,8 @@ final class ServerProgram: @unchecked Sendable {
   /// What was read to get there.
   private var filesRead: Set<String>
   private var watch: ConfigurationWatch?
+  private var profiling: ProfilingServer?
+  private var profileURLs: [String] = []
   private var options: ServerOptions { plan.options }
 
   /// Throws what is wrong with the options.
@@ -53,20 +56,45 @@ final class ServerProgram: @unchecked Sendable {
     server.reloadRequested = { [unowned self] in try reload(from: plan.reading()) }
     let files = RunFiles(disk: disk, options: options)
     do {
-      try server.start(beforeListening: files.writePid)
+      try server.start {
+        try files.writePid()
+        try startProfiling()
+      }
     } catch {
       logger.fatal("\(error)")
       logger.flush()
       return 1
     }
-    files.writePorts(clientURLs: server.clientURLs, monitoringURLs: server.monitoringURLs, logger)
+    writePorts(files)
     watchConfiguration()
     csys_release_startup_pages()
     loops.run()
+    profiling?.stop()
     RunFiles(disk: disk, options: self.options).removePorts(logger)
     logger.flush()
     _ = source
     return 0
+  }
+
+  private func writePorts(_ files: RunFiles) {
+    files.writePorts(
+      clientURLs: server.clientURLs, monitoringURLs: server.monitoringURLs, profileURLs: profileURLs, logger)
+  }
+
+  /// `prof_port` (FEATURES 3.051): on the clients' host, as with nats-server.
+  private func startProfiling() throws {
+    guard options.profilePort != 0 else { return }
+    let profiling = ProfilingServer(loop: loops.loops[0]) { [unowned server] in server.memoryReport }
+    do {
+      let host = options.host.isEmpty ? Defaults.host : options.host
+      let requested = try ListeningAddress.resolve(host: host, port: options.profilePort)
+      let address = try profiling.listen(on: requested)
+      profileURLs = ["http://\(address)"]
+      logger.info("profiling port: \(address.port)")
+    } catch {
+      throw StartFailure(description: "error starting profiler: \(error)")
+    }
+    self.profiling = profiling
   }
 
   private func received(_ signal: Int32) {
@@ -115,6 +143,7 @@ final class ServerProgram: @unchecked Sendable {
       filesRead = recorder.files
     } catch {
       logger.error("Failed to reload server configuration: \(error)")
+      if let place = error.place { logger.error("Nothing was changed, the configuration is wrong at \(place)") }
       // A new include may be what is wrong.
       filesRead.formUnion(recorder.files)
     }
@@ -127,10 +156,9 @@ final class ServerProgram: @unchecked Sendable {
     let new: StartPlan
     switch reading {
     case .success(let plan): new = plan
-    case .failure(let failure): throw ReloadRefusal(failure.text)
+    case .failure(let failure): throw ReloadRefusal(failure.text, at: failure.place)
     }
-    let missing = unsupportedFeatures(in: new.options)
-    guard missing.isEmpty else { throw ReloadRefusal(missing.joined(separator: "; ")) }
+    // A refused change is told before a missing feature.
     var running = options
     running.port = server.clientPort
     let changes: ReloadPlan
@@ -138,6 +166,8 @@ final class ServerProgram: @unchecked Sendable {
     case .success(let plan): changes = plan
     case .failure(let refusal): throw ReloadRefusal(refusal.text)
     }
+    let missing = unsupportedFeatures(in: new.options)
+    guard missing.isEmpty else { throw ReloadRefusal(missing.joined(separator: "; ")) }
     do {
       try server.reload(changes.options, changes: changes.changes.flatMap(\.logLines))
     } catch {
@@ -154,14 +184,25 @@ final class ServerProgram: @unchecked Sendable {
     case .pidFile: do { try files.writePid() } catch { logger.error("\(error)") }
     case .portsFileDirectory:
       RunFiles(disk: disk, options: options).removePorts(logger)
-      files.writePorts(clientURLs: server.clientURLs, monitoringURLs: server.monitoringURLs, logger)
+      writePorts(files)
     default: break
     }
   }
 }
 
+/// Why the server does not start.
+private struct StartFailure: Error, CustomStringConvertible {
+  let description: String
+}
+
 /// Why a reload is refused.
 private struct ReloadRefusal: Error, CustomStringConvertible {
   let description: String
-  init(_ text: String) { description = text }
+  /// `file:line:column` where the text does not say it.
+  let place: String?
+
+  init(_ text: String, at place: String? = nil) {
+    description = text
+    self.place = place
+  }
 }

@@ -18,7 +18,7 @@ VOLATILE = {
     "server_id", "now", "start", "uptime", "mem", "cpu", "port", "http_port", "https_port", "cid", "last_activity",
     "rtt", "idle", "stop", "config_load_time", "config_digest", "update_time", "id", "seq", "time", "timestamp", "go",
     "git_commit", "sid", "num_cache", "num_inserts", "num_removes", "num_matches", "cache_hit_rate", "max_fanout",
-    "avg_fanout", "spki_sha256", "cert_sha256", "tls_cert_not_after", "pending_bytes",
+    "avg_fanout", "spki_sha256", "cert_sha256", "tls_cert_not_after", "pending_bytes", "/connz",
 }
 
 CONFIG = """

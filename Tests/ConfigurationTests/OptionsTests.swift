@@ -189,7 +189,8 @@ struct OptionsTests {
       ("jetstream: true", "jetstream"), ("cluster { port: 6222 }", "cluster"), ("leafnodes {}", "leafnodes"),
       ("gateway { name: A, port: 1 }", "gateway"), ("websocket { no_tls: true }", "websocket"), ("mqtt {}", "mqtt"),
       ("proxy_protocol: true", "proxy_protocol"), ("ocsp: true", "ocsp"), ("proxies { trusted: [] }", "proxies"),
-      ("resolver: MEM", "resolver"),
+      ("resolver: MEM", "resolver"), ("ocsp_cache: true", "ocsp_cache"),
+      ("authorization { users: [ {user: a, proxy_required: true} ] }", "proxy_required"),
     ]
     for (text, name) in rows {
       let lines = unsupportedFeatures(in: try started(text))

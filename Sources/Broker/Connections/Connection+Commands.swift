@@ -65,8 +65,7 @@ extension Connection {
   }
 
   private var hasRoomForSubscription: Bool {
-    if maxSubscriptions >= 0, Int(subscriptions.count) >= maxSubscriptions { return false }
-    return account.limits.maxSubscriptions < 0 || account.subscriptionCount < account.limits.maxSubscriptions
+    maxSubscriptions < 0 || Int(subscriptions.count) < maxSubscriptions
   }
 
   // MARK: UNSUB
@@ -197,7 +196,7 @@ extension Connection {
 
   func controlLineTooLong(_ length: Int) {
     sendError("maximum control line exceeded")
-    logError("maximum control line exceeded: \(length) bytes, max_control_line \(state.pointee.maxControlLine)")
+    logError("maximum control line exceeded")
     close(.maxControlLineExceeded)
   }
 

@@ -114,6 +114,10 @@ final class MonitoringServer: @unchecked Sendable {
       response.headers = ["Content-Type": "application/json; charset=utf-8"]
       responder.respond(response)
     }
+    router.add("/metrics") { request, responder in
+      monitor.requests.add("/metrics")
+      MetricsPage(monitor, request, responder).gather()
+    }
     router.add("/stacksz") { _, responder in responder.respond(.json(ThreadList.read())) }
     let index = IndexPage(basePath: basePath == "/" ? "" : basePath)
     router.add("/") { _, responder in
@@ -172,7 +176,8 @@ private struct Endpoint: Sendable {
       try body(monitor, request.head.query) { outcome in
         switch outcome {
         // Long answers are written on a thread of their own.
-        case .answer(let answer): monitor.background.submit { responder.respond(.json(answer.json(style: .pretty))) }
+        case .answer(let answer):
+          monitor.background.submit { LongAnswer.send(.json(answer.json(style: .pretty)), to: responder) }
         case .failed(let error): responder.respond(.text(error.description, status: 400))
         case .silent: responder.respond(.json([]))
         }

@@ -32,7 +32,8 @@ struct SystemRequest: Sendable {
       body = encoding.encode(payload)
     }
     worker.loop.submit { [worker, reply, account, header, body] in
-      worker.publish(reply, header: header, payload: body, in: account)
+      // An answer to another account comes through its import, which leaves no empty reply behind.
+      worker.publish(reply, reply: account.isSystem ? [] : nil, header: header, payload: body, in: account)
     }
   }
 

@@ -40,12 +40,12 @@ struct SymbolTable: Sendable {
     // 64 bits, little endian: all we are built for.
     guard file.count > 64, file.prefix(6).elementsEqual([0x7F, 0x45, 0x4C, 0x46, 2, 1]) else { return }
     func number<Value: FixedWidthInteger>(_ offset: Int, _: Value.Type) -> Value? {
-      guard offset >= 0, offset + MemoryLayout<Value>.size <= file.count else { return nil }
+      guard offset >= 0, offset <= file.count - MemoryLayout<Value>.size else { return nil }
       return file.loadUnaligned(fromByteOffset: offset, as: Value.self)
     }
     isRelocatable = number(16, UInt16.self) == 3
     guard let table = number(40, UInt64.self), let size = number(58, UInt16.self), let count = number(60, UInt16.self),
-      size == 64
+      size == 64, table <= UInt64(file.count)
     else { return }
     struct Section {
       var type: UInt32
@@ -55,7 +55,7 @@ struct SymbolTable: Sendable {
     }
     var sections: [Section] = []
     for index in 0..<Int(count) {
-      let at = Int(clamping: table) + index * 64
+      let at = Int(table) + index * 64
       guard let type = number(at + 4, UInt32.self), let offset = number(at + 24, UInt64.self),
         let size = number(at + 32, UInt64.self), let link = number(at + 40, UInt32.self)
       else { return }
@@ -99,7 +99,7 @@ struct SymbolTable: Sendable {
     }
     guard low > 0 else { return nil }
     let function = functions[low - 1]
-    guard address < function.start + max(function.size, 1) else { return nil }
+    guard address - function.start < max(function.size, 1) else { return nil }
     let name = String(decoding: strings[function.name...].prefix { $0 != 0 }, as: UTF8.self)
     return Self.demangled(name) ?? name
   }

@@ -53,7 +53,7 @@ final class ServerProgram: @unchecked Sendable {
   /// Serves until the end. Returns the exit code.
   func run() -> Int32 {
     let source = SignalSource(Self.signals, loop: loops.loops[0]) { [unowned self] in received($0) }
-    server.reloadRequested = { [unowned self] in try reload(from: plan.reading()) }
+    server.reloadRequested = { [unowned self] in try reloadNow() }
     let files = RunFiles(disk: disk, options: options)
     do {
       try server.start {
@@ -136,18 +136,26 @@ final class ServerProgram: @unchecked Sendable {
   }
 
   private func reload() {
+    do throws(ReloadRefusal) {
+      try reloadNow()
+    } catch {
+      logger.error("Failed to reload server configuration: \(error)")
+      if let place = error.place { logger.error("Nothing was changed, the configuration is wrong at \(place)") }
+    }
+  }
+
+  private func reloadNow() throws(ReloadRefusal) {
     let recorder = FileRecorder()
     watch?.look()
+    defer { watch?.follow(options, read: filesRead) }
     do throws(ReloadRefusal) {
       try reload(from: plan.reading(access: recorder.access))
       filesRead = recorder.files
     } catch {
-      logger.error("Failed to reload server configuration: \(error)")
-      if let place = error.place { logger.error("Nothing was changed, the configuration is wrong at \(place)") }
       // A new include may be what is wrong.
       filesRead.formUnion(recorder.files)
+      throw error
     }
-    watch?.follow(options, read: filesRead)
   }
 
   /// Takes new options: all of them or, with an error, none (FEATURES 3.329).

@@ -20,7 +20,7 @@ from pathlib import Path
 import suite
 
 HERE = Path(__file__).resolve().parent
-SUITES = ["commandline", "configurations", "differential", "monitoring", "natspy", "libnats", "robustness", "image"]
+SUITES = ["commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "robustness", "image"]
 
 
 def arguments():

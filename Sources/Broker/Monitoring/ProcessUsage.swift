@@ -47,30 +47,5 @@ final class ProcessUsage: @unchecked Sendable {
   /// CPUs by affinity and quota.
   static let usableProcessors = Processors.usable()
   /// Bytes that the process may use, by `GOMEMLIMIT` or its control group; nil without a limit.
-  static let memoryLimit = MemoryLimit.find()
-}
-
-/// The memory that the process is allowed.
-enum MemoryLimit {
-  static func find() -> Int? {
-    if let text = getenv("GOMEMLIMIT"), let bytes = parse(String(cString: text)) { return bytes }
-    for path in ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"] {
-      guard let text = SystemFile.read(path) else { continue }
-      // Control groups of version 1 say "no limit" with a number near the largest.
-      guard let bytes = Int(text.prefix { $0 != "\n" }), bytes < 1 << 62 else { return nil }
-      return bytes
-    }
-    return nil
-  }
-
-  /// Bytes with an optional unit, as Go's runtime reads them: `512MiB`; nil for `off` and what is no size.
-  static func parse(_ text: String) -> Int? {
-    let units: [(String, Int)] = [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)]
-    for (unit, factor) in units where text.hasSuffix(unit) {
-      guard let count = Int(text.dropLast(unit.count)), count >= 0 else { return nil }
-      let (bytes, overflow) = count.multipliedReportingOverflow(by: factor)
-      return overflow ? nil : bytes
-    }
-    return Int(text).flatMap { $0 >= 0 ? $0 : nil }
-  }
+  static let memoryLimit = (MemoryLimit.current.wantedBytes ?? MemoryLimit.current.groupBytes).map { Int($0) }
 }

@@ -192,6 +192,11 @@ public final class Server: @unchecked Sendable {
     boundPort = Int(listener.address.port)
     currentInfo = Self.makeInfo(currentSettings, identity, curve, port: boundPort)
     logger.info("Listening for client connections on \(hostPort(host, Int(listener.address.port)))")
+    if let problem = options.clientAdvertiseProblem {
+      let value = options.clientAdvertise
+      throw ListeningAddress.Failure(
+        description: "Error setting server INFO with ClientAdvertise value of \(value), err=\(problem)")
+    }
     listener.start()
     system.startTimers()
     logger.info("Server is ready")

@@ -62,7 +62,7 @@ struct ReloadComparison {
     try fixed("Host", \.host)
     try fixed("Port", \.port)
     if old.clientAdvertise != new.clientAdvertise {
-      if let problem = Self.advertiseProblem(new.clientAdvertise) {
+      if let problem = new.clientAdvertiseProblem {
         throw ReloadPlan.Refusal(
           text: "invalid ClientAdvertise value of \(new.clientAdvertise), err=\(problem)")
       }
@@ -79,18 +79,6 @@ struct ReloadComparison {
     live(\.maxConnections) { .maxConnections($0) }
     try fixed("MaxSubs", \.maxSubscriptions)
     try fixed("MaxSubTokens", \.maxSubscriptionTokens)
-  }
-
-  /// `host`, or `host:port` with a number.
-  private static func advertiseProblem(_ text: String) -> String? {
-    guard !text.isEmpty else { return nil }
-    switch HostPort.parts(text) {
-    case .failure(.missingPort): return nil
-    case .failure(let problem): return "address \(text): \(problem.description)"
-    case .success(let parts):
-      guard case .failure(let problem) = GoInteger.parse(parts.port) else { return nil }
-      return "strconv.Atoi: parsing \(GoText.quoted(parts.port)): \(problem.text)"
-    }
   }
 
   private mutating func compareAuthorization() throws(ReloadPlan.Refusal) {

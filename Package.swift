@@ -6,15 +6,22 @@ import PackageDescription
 //
 // Regular expressions and Swift's task runtime are not used; without their implicit imports they are not linked.
 let shared: [SwiftSetting] = [
-  .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
   .unsafeFlags([
     "-Xfrontend", "-disable-implicit-string-processing-module-import",
     "-Xfrontend", "-disable-implicit-concurrency-module-import",
-  ]),
+  ])
 ]
+let fast: [SwiftSetting] = shared + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+let small: [SwiftSetting] = shared + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
+/// A room that messages pass through.
 func room(_ name: String, _ below: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: below, swiftSettings: shared)
+  .target(name: name, dependencies: below, swiftSettings: fast)
+}
+
+/// A room that they do not: compiled for size.
+func quietRoom(_ name: String, _ below: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: below, swiftSettings: small)
 }
 
 func tests(_ name: String, _ subject: [Target.Dependency]) -> Target {
@@ -33,33 +40,37 @@ let package = Package(
     // Rooms, ground floor first; a room imports only rooms above its line.
     room("Bytes", ["CSystem"]),
     room("JSON", ["Bytes"]),
-    room("Crypto", ["Bytes", "JSON", "CSystem", "COpenSSL", "CCrypt"]),
+    quietRoom("Crypto", ["Bytes", "JSON", "CSystem", "COpenSSL", "CCrypt"]),
     room("Reactor", ["Bytes", "JSON", "Crypto", "CSystem", "COpenSSL"]),
-    room("HTTP", ["Bytes", "JSON", "Crypto", "Reactor", "CZlib"]),
-    room("Configuration", ["Bytes", "JSON", "Crypto", "Subjects"]),
+    quietRoom("HTTP", ["Bytes", "JSON", "Crypto", "Reactor", "CZlib"]),
+    quietRoom("Profiling", ["Bytes", "Reactor", "HTTP", "CSystem"]),
+    quietRoom("Configuration", ["Bytes", "JSON", "Crypto", "Subjects"]),
     room("Wire", ["Bytes", "JSON"]),
     room("Subjects", ["Bytes", "CSystem"]),
-    room("Broker", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Configuration", "Wire", "Subjects", "CSystem"]),
+    room(
+      "Broker",
+      ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Configuration", "Wire", "Subjects", "Metrics", "CSystem"]),
 
     room("Metrics", ["Bytes", "JSON"]),
-    room("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
+    quietRoom("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
     .executableTarget(
       name: "natsd",
-      dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Reactor", "CSystem"],
-      swiftSettings: shared),
+      dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Profiling", "Reactor", "CSystem"],
+      swiftSettings: small),
 
-    .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: shared),
+    .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: small),
 
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),
     tests("CryptoTests", ["Crypto"]),
     tests("ReactorTests", ["Reactor", "Crypto", "CSystem"]),
+    tests("ProfilingTests", ["Profiling"]),
     tests("HTTPTests", ["HTTP", "Reactor"]),
     tests("ConfigurationTests", ["Configuration"]),
     tests("WireTests", ["Wire"]),
     tests("SubjectsTests", ["Subjects"]),
-    tests("BrokerTests", ["Broker"]),
+    tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
     tests("MetricsTests", ["Metrics"]),
     tests("ExporterTests", ["Exporting", "HTTP", "Reactor"]),
   ],

@@ -148,11 +148,14 @@ final class ValueDecoder: Decoder {
 
   // MARK: - Scalars; `null` is the zero value
 
+  /// A type that is a text or a number under another name shows that name.
+  private func scalarName(_ plain: String) -> String { (wantedType as? any JSONNamed.Type)?.jsonTypeName ?? plain }
+
   func bool() throws -> Bool {
     switch value {
     case .bool(let flag): return flag
     case .null: return false
-    default: throw mismatch(wanting: "bool")
+    default: throw mismatch(wanting: scalarName("bool"))
     }
   }
 
@@ -160,14 +163,14 @@ final class ValueDecoder: Decoder {
     switch value {
     case .string(let text): return text
     case .null: return ""
-    default: throw mismatch(wanting: "string")
+    default: throw mismatch(wanting: scalarName("string"))
     }
   }
 
   func integer<Integer: FixedWidthInteger>() throws -> Integer {
     if case .null = value { return 0 }
     guard let number: Integer = value.integer() else {
-      throw mismatch(wanting: GoTypeName.of(Integer.self), withDigits: true)
+      throw mismatch(wanting: scalarName(GoTypeName.of(Integer.self)), withDigits: true)
     }
     return number
   }

@@ -156,6 +156,8 @@ public final class EventLoop: @unchecked Sendable {
   public func run() {
     csys_store64(thread, UInt64(pthread_self()))
     running = true
+    // The first thread's name is the program's.
+    if index > 0 { csys_name_thread("loop-\(index)") }
     while running { runBatch() }
     csys_store64(thread, 0)
     epochs.leave(index)

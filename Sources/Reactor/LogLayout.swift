@@ -64,6 +64,8 @@ struct LogLayout: Sendable {
   /// A message without newline for a syslog server, which adds time and process itself.
   func body(_ level: LogLevel, _ text: String, at time: Timestamp) -> [UInt8] {
     guard format == .json else { return Array(text.utf8) }
+    // Lists of errors end with a newline.
+    let text = text.last == "\n" ? String(text.dropLast()) : text
     var writer = JSONWriter(escapesHTML: false, capacity: 160 + text.utf8.count)
     writer.beginObject()
     if showsTime {
@@ -99,7 +101,7 @@ struct LogLayout: Sendable {
       line += "] ".utf8
     }
     line += text.utf8
-    line.append(0x0A)
+    if line.last != 0x0A { line.append(0x0A) }
     return line
   }
 }

@@ -1,45 +1,42 @@
 import CSystem
 import Glibc
 
-/// How many CPUs and how much memory this process may use.
+/// How many CPUs this process may use.
 public enum Processors {
-  /// CPUs by affinity, lowered to the cgroup's quota rounded up (v2 `cpu.max`, v1 `cpu.cfs_quota_us`); at least 1.
+  /// CPUs by affinity, lowered to the control group's quota rounded up; at least 1.
   public static func usable() -> Int {
-    let affinity = Int(csys_usable_cpus())
-    guard let quota = cgroupQuota() else { return affinity }
+    usable(affinity: Int(csys_usable_cpus()), quota: cgroupQuota())
+  }
+
+  static func usable(affinity: Int, quota: Double?) -> Int {
+    guard let quota else { return max(1, affinity) }
     return max(1, min(affinity, Int(quota.rounded(.up))))
   }
 
-  /// CPUs that the cgroup grants, or nil without a limit.
-  public static func cgroupQuota() -> Double? {
-    if let text = SystemFile.read("/sys/fs/cgroup/cpu.max") {
-      let fields = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
-      if fields.count == 2, let quota = Double(fields[0]), let period = Double(fields[1]), period > 0 {
-        return quota / period
-      }
-      return nil
-    }
-    guard let quota = SystemFile.read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").flatMap({ Double($0.trimmed) }),
-      let period = SystemFile.read("/sys/fs/cgroup/cpu/cpu.cfs_period_us").flatMap({ Double($0.trimmed) }),
-      quota > 0, period > 0
-    else { return nil }
-    return quota / period
-  }
+  /// CPUs that the control group grants, or nil without a limit.
+  public static func cgroupQuota() -> Double? { ControlGroups.current().cpuQuota }
 }
 
 /// Small files of the kernel, read whole.
-enum SystemFile {
+public enum SystemFile {
+  /// Longer ones are cut off here.
+  private static let mostBytes = 1 << 20
+
   /// The text, or nil when the file is not there.
-  static func read(_ path: String) -> String? {
+  public static func read(_ path: String) -> String? {
     let descriptor = csys_open(path, O_RDONLY | O_CLOEXEC, 0)
     if descriptor < 0 { return nil }
     defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 4096)
-    let count = Glibc.read(descriptor, &bytes, bytes.count)
-    return count < 0 ? nil : String(decoding: bytes[..<count], as: UTF8.self)
+    var text: [UInt8] = []
+    while text.count < mostBytes {
+      let count = withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+        let count = Glibc.read(descriptor, buffer.baseAddress!, buffer.count)
+        if count > 0 { text += buffer[..<count] }
+        return count
+      }
+      if count < 0 { return nil }
+      if count == 0 { break }
+    }
+    return String(decoding: text, as: UTF8.self)
   }
-}
-
-extension String {
-  fileprivate var trimmed: String { String(drop(while: { $0 == " " }).prefix(while: { $0 != "\n" && $0 != " " })) }
 }

@@ -25,11 +25,13 @@ struct RunFiles {
   }
 
   /// Writes the ports file: URLs by kind of listener.
-  func writePorts(clientURLs: [String], _ logger: Logger) {
+  func writePorts(clientURLs: [String], monitoringURLs: [String], profileURLs: [String], _ logger: Logger) {
     guard !options.portsFileDirectory.isEmpty else { return }
     var writer = JSONWriter()
     writer.beginObject()
-    writer.field("nats", clientURLs)
+    writer.field("nats", clientURLs, omitEmpty: true)
+    writer.field("monitoring", monitoringURLs, omitEmpty: true)
+    writer.field("profile", profileURLs, omitEmpty: true)
     writer.endObject()
     do {
       try disk.write(writer.bytes, to: portsPath, mode: 0o644)

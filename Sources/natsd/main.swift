@@ -11,7 +11,8 @@ let arguments = (0..<csys_argument_count()).dropFirst().compactMap { index in
   csys_argument(index).map { String(cString: $0) }
 }
 
-switch Launch.decide(arguments) {
+let recorder = FileRecorder()
+switch Launch.decide(arguments, access: recorder.access) {
 case .exit(let output): output.leave()
 case .signal(let request): request.deliver().leave()
 case .run(let plan):
@@ -20,7 +21,7 @@ case .run(let plan):
   let missing = unsupportedFeatures(in: plan.options)
   if !missing.isEmpty { ProgramOutput.failure(missing.joined(separator: "\n")).leave() }
   do {
-    exit(try ServerProgram(plan).run())
+    exit(try ServerProgram(plan, filesRead: recorder.files).run())
   } catch let failure as LogFailure {
     // There is no log to write it to: nats-server prints it as Go's `log` does.
     var time: [UInt8] = []

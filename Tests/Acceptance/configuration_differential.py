@@ -10,11 +10,15 @@ gets several attempts where its answer depends on that. Differences that are mea
 import concurrent.futures
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 ATTEMPTS = 12
+CERTIFICATE = {}
+CERTIFICATE_LOCK = threading.Lock()
 
 # Case name, line of nats-server (regular expressions) -> why natsd may differ.
 ACCEPTED = [
@@ -673,6 +677,38 @@ START = {
     "warnings then error": "ping_interval: 10\nmax_payload: 2MB\nmax_pending: 1MB\n",
 }
 
+# Configurations that follow each other in a running server: the log lines of the reload are compared.
+TLS = "cert_file: cert.pem, key_file: key.pem"
+RELOAD = [
+    ("", ""), ("", "debug: true"), ("debug: true", ""), ("", "trace_verbose: true"), ("", "trace_headers: true"),
+    ("", "port: 4"), ("", "server_name: a"), ("", "host: 127.0.0.1"), ("", "write_timeout: close"),
+    ("", "max_pending: 1GB"), ("", "foo: 1\nping_interval: 10"), ("", "port: ["), ("", "feature_flags {a: true}"),
+    ("", "lame_duck_duration: \"3m\""), ("", "max_subs: 3"), ("", "max_sub_tokens: 3"), ("", "max_closed_clients: 3"),
+    ("", "no_header_support: true"), ("", "no_sublist_cache: true"), ("", "log_max_num: 2"), ("", "log_size_limit: 1k"),
+    ("", "http_base_path: abc"), ("", "no_system_account: true"), ("", "authorization { proxy_required: true }"),
+    ("", "system_account: X\naccounts { X {} }"), ("", "no_auth_user: a\nauthorization { users: [ {user: a} ] }"),
+    ("no_auth_user: a\nauthorization { users: [ {user: a} ] }", "authorization { users: [ {user: b} ] }"),
+    ("no_auth_user: a\nauthorization { users: [ {user: a} ] }", "authorization { users: [ {user: a} ] }"),
+    ("", "max_payload: 2MB\nmax_pending: 1MB"), ("", "client_advertise: \"a:b\""), ("", "client_advertise: \"a:1\""),
+    ("", "server_tags: [a, b]\nserver_metadata {a: b}"), ("", "max_conn: 10\nmax_payload: 1000\nmax_control_line: 2k"),
+    ("", "ping_interval: \"1m\"\nping_max: 5\nwrite_deadline: \"3s\""), ("", "no_fast_producer_stall: true"),
+    ("no_fast_producer_stall: true", ""), ("", "max_traced_msg_len: 10\nconnect_error_reports: 3"),
+    ("", "reconnect_error_reports: 4\nlogtime_utc: true"), ("", "authorization { user: a, password: b, timeout: 1.5 }"),
+    ("", "authorization { token: a }"), ("authorization { token: a }", "authorization { token: b }"),
+    ("", f"authorization {{ users: [ {{nkey: {NKEY_USER}}} ] }}"), ("", "accounts { A { users: [ {user: a} ] } }"),
+    ("accounts { A { users: [ {user: a} ] } }", "accounts { B { users: [ {user: a} ] } }"), ("", "mappings { a: b }"),
+    ("", f"tls {{ {TLS} }}"), (f"tls {{ {TLS} }}", f"tls {{ {TLS} }}"), (f"tls {{ {TLS} }}", ""),
+    (f"tls {{ {TLS} }}", f"tls {{ {TLS}, timeout: 3.5 }}"), (f"tls {{ {TLS} }}", f"tls {{ {TLS}, ca_file: cert.pem }}"),
+    (f"tls {{ {TLS}, ca_file: cert.pem }}", f"tls {{ {TLS}, ca_file: cert.pem }}"),
+    (f"tls {{ {TLS} }}", f"tls {{ {TLS}, ca_file: cert.pem, verify_and_map: true }}"),
+    (f"tls {{ {TLS} }}", f"tls {{ {TLS}, handshake_first: auto }}"),
+    (f"tls {{ {TLS}, handshake_first: auto }}", f"tls {{ {TLS}, handshake_first: true }}"),
+    (f"tls {{ {TLS} }}", f"tls {{ {TLS}, pinned_certs: [\"{'ab' * 32}\"] }}"),
+    (f"tls {{ {TLS} }}", f"tls {{ {TLS}, connection_rate_limit: 10 }}"),
+    (f"tls {{ {TLS} }}", f"tls {{ {TLS} }}\nallow_non_tls: true"),
+    (f"tls {{ {TLS} }}", f"tls {{ {TLS}, min_version: \"1.3\" }}"),
+]
+
 # Arguments alone, in a directory with a good main.conf.
 ARGUMENTS = [
     ["-v"], ["--version"], ["version"], ["VERSION"], ["-v", "-h"], ["nope"], ["-t"], ["-t", "-c"], ["-c", "nope.conf", "-t"],
@@ -709,6 +745,8 @@ def cases():
             yield f"option {path} {line}", {"main.conf": within(path, line)}, {}, test
     for name, text in START.items():
         yield f"start {name}", {"main.conf": text}, {}, ["-c", "main.conf", "-p", "-1"]
+    for before, after in RELOAD:
+        yield f"reload {before!r} -> {after!r}", {"main.conf": before + "\n", "next.conf": after + "\n"}, {}, None
     for arguments in ARGUMENTS:
         yield f"arguments {' '.join(arguments)}", ARGUMENT_FILES, {}, arguments
 
@@ -727,6 +765,44 @@ def run(program, arguments, directory, environment):
     return done.returncode, tuple(lines)
 
 
+def reload(program, directory):
+    """The log lines of a reload from main.conf to next.conf, in their order."""
+    server = subprocess.Popen(
+        [program, "-c", "main.conf", "-p", "-1"], cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        text=True)
+    watchdog = threading.Timer(5, server.kill)
+    watchdog.start()
+    lines = []
+    try:
+        for line in server.stderr:
+            if "Server is ready" in line:
+                with open(os.path.join(directory, "next.conf")) as new, \
+                        open(os.path.join(directory, "main.conf"), "w") as file:
+                    file.write(new.read())
+                server.send_signal(signal.SIGHUP)
+            elif "Trapped" in line or lines:
+                lines.append(re.sub(r"^\[\d+\] (\S+ \S+ )?", "", line.rstrip()))
+                if "Reloaded server configuration" in line or "Failed to reload" in line:
+                    break
+    finally:
+        watchdog.cancel()
+        server.kill()
+        server.wait()
+        server.stderr.close()
+    return 0, tuple(lines)
+
+
+def answer_of(program, arguments, directory, files, environment):
+    for path, text in files.items():
+        full = os.path.join(directory, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w", newline="") as file:
+            file.write(text)
+    if arguments is None:
+        return reload(program, directory)
+    return run(program, arguments, directory, environment)
+
+
 def normal(text):
     """The lines in an order of their own, without what every run has different: times, addresses, types of tokens."""
     lines = []
@@ -739,18 +815,31 @@ def normal(text):
     return sorted(lines)
 
 
+def make_certificate(directory):
+    """A certificate and its key, the same ones for all cases of a run."""
+    with CERTIFICATE_LOCK:
+        if not CERTIFICATE:
+            subprocess.run(
+                ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                 "-keyout", "key.pem", "-out", "cert.pem", "-days", "3", "-subj", "/CN=localhost"],
+                cwd=directory, check=True, capture_output=True)
+            for name in ("key.pem", "cert.pem"):
+                with open(os.path.join(directory, name)) as file:
+                    CERTIFICATE[name] = file.read()
+    for name, text in CERTIFICATE.items():
+        with open(os.path.join(directory, name), "w") as file:
+            file.write(text)
+
+
 def compare(case, natsd, reference):
     name, files, environment, arguments = case
     with tempfile.TemporaryDirectory() as directory:
-        for path, text in files.items():
-            full = os.path.join(directory, path)
-            os.makedirs(os.path.dirname(full), exist_ok=True)
-            with open(full, "w", newline="") as file:
-                file.write(text)
-        ours = run(natsd, arguments, directory, environment)
+        if arguments is None:
+            make_certificate(directory)
+        ours = answer_of(natsd, arguments, directory, files, environment)
         theirs = []
         for _ in range(ATTEMPTS):
-            answer = run(reference, arguments, directory, environment)
+            answer = answer_of(reference, arguments, directory, files, environment)
             if answer == ours:
                 return name, True, ours, []
             if answer not in theirs:

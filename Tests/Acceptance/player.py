@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 import time
+from dataclasses import dataclass, field
 
 import nkeys
 
@@ -101,6 +102,14 @@ class Connection:
             self.socket.setblocking(False)
 
 
+@dataclass
+class Progress:
+    """How an answer came along: what was there after each step, and how many log lines at the end."""
+
+    states: list = field(default_factory=list)
+    log_lines: dict = field(default_factory=dict)
+
+
 class Player:
     """One script on one server.
 
@@ -111,7 +120,7 @@ class Player:
     def __init__(self, script, server, certificates_folder, quiet, progress=None):
         self.script, self.server, self.certificates = script, server, certificates_folder
         self.quiet, self.expected = quiet, progress
-        self.progress = []
+        self.progress = Progress()
         self.behind = False
         self.connections = {}
 
@@ -121,10 +130,10 @@ class Player:
             getattr(self, "do_" + step.verb)(step)
         self.settle()
         result = {name: self.outcome(connection) for name, connection in self.connections.items()}
-        for connection in self.connections.values():
-            connection.socket.close()
         for pattern in self.script.logs:
             result[f"log {pattern}"] = self.log_lines(pattern, log_start)
+        for connection in self.connections.values():
+            connection.socket.close()
         return result
 
     def outcome(self, connection):
@@ -149,7 +158,12 @@ class Player:
                 if re.search(pattern, text):
                     lines.append(transcript.mask(text.encode()).decode())
             return lines
-        self.pump_until(lambda: bool(matching()), 1)
+        if self.expected:
+            self.pump_until(lambda: len(matching()) >= self.expected.log_lines[pattern], MISSING_SECONDS)
+        else:
+            self.pump_until(lambda: bool(matching()), 1)
+            time.sleep(self.quiet)
+        self.progress.log_lines[pattern] = len(matching())
         return matching()
 
     # Waiting
@@ -180,15 +194,15 @@ class Player:
             answered = lambda: all(c.pongs() >= c.pings_sent for c in self.connections.values() if c.is_open)
             self.pump_until(answered, 1)
             self.pump_until_quiet(self.quiet)
-        elif len(self.progress) < len(self.expected):
-            target = self.expected[len(self.progress)]
+        elif len(self.progress.states) < len(self.expected.states):
+            target = self.expected.states[len(self.progress.states)]
             # Once something is missing it stays missing: later steps do not wait for it again.
             self.pump_until(lambda: self.reached(target), 0.1 if self.behind else MISSING_SECONDS)
             self.behind = not self.reached(target)
             self.pump_until_quiet(0.01)
         else:
             self.pump_until_quiet(self.quiet)
-        self.progress.append(self.state())
+        self.progress.states.append(self.state())
 
     def state(self):
         return {name: (len(self.frames(c)), c.closed) for name, c in self.connections.items()}

@@ -39,8 +39,8 @@ def compile_all(folder, sources, libraries, package):
 def run(command, seconds, **options):
     """Runs it to its end; a non-zero exit is a failure with what it printed. Returns its output."""
     try:
-        done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              errors="replace", timeout=seconds, **options)
+        done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, errors="replace", timeout=seconds, **options)
     except subprocess.TimeoutExpired as expired:
         output = (expired.stdout or b"").decode(errors="replace")
         raise suite.Failure(f"{Path(str(command[0])).name} took longer than {seconds} s:\n{output[-2000:]}") from None

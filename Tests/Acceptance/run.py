@@ -20,7 +20,7 @@ from pathlib import Path
 import suite
 
 HERE = Path(__file__).resolve().parent
-SUITES = ["commandline", "differential", "natspy", "libnats", "robustness", "image", "exporter"]
+SUITES = ["commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "robustness", "image", "exporter"]
 
 
 def arguments():

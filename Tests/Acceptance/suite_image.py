@@ -143,7 +143,8 @@ def contents(image):
     # podman adds mount points of its own.
     own = {file for file in files if not file.endswith("/") and file.split("/")[0] not in ("dev", "proc", "sys", "run")}
     own -= {"etc/hosts", "etc/resolv.conf", "etc/hostname", "etc/mtab"}
-    expect(own, {"nats-server", "nats-server.conf", "etc/passwd", "etc/group", "etc/ssl/certs/ca-certificates.crt"}, "files")
+    wanted = {"nats-server", "nats-server.conf", "etc/passwd", "etc/group", "etc/ssl/certs/ca-certificates.crt"}
+    expect(own, wanted, "files")
 
 
 def default_run(image):
@@ -174,7 +175,8 @@ def mounted(image):
     file = image.context.folder / "mounted.conf"
     file.write_text("server_name: mounted\n")
     file.chmod(0o644)
-    name, port = image.start("-c", "/etc/nats-config/nats.conf", options=["-v", f"{file}:/etc/nats-config/nats.conf:ro"])
+    path = "/etc/nats-config/nats.conf"
+    name, port = image.start("-c", path, options=["-v", f"{file}:{path}:ro"])
     expect(greeting(port)[0]["server_name"], "mounted", "name")
     image.stop(name)
 

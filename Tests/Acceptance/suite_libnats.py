@@ -1,4 +1,6 @@
-"""The C client of NATS, as Debian packages it (libnats), uses natsd as it uses nats-server. The cases are in libnats/."""
+"""The C client of NATS, as Debian packages it (libnats), uses natsd as it uses nats-server.
+
+The cases are in libnats/client.c."""
 import subprocess
 
 import certificates
@@ -48,7 +50,8 @@ def tests(context):
     lame_duck = 'lame_duck_duration: "30s", lame_duck_grace_period: "10s"'
     made = [suite.Test(title, case(name, lame_duck if name == "lame-duck" else "")) for title, name in PLAIN]
     made += [suite.Test(title, case("login", config, login, settings)) for title, config, login, settings in LOGINS]
-    made += [suite.Test(title, case("login", TLS.format(folder, more), "", settings)) for title, more, settings in SECURE]
+    made += [suite.Test(title, case("login", TLS.format(folder, more), "", settings))
+             for title, more, settings in SECURE]
     made.append(suite.Test("messages over TLS", case(
         "publish-subscribe", TLS.format(folder, ""), "", ["ca=%CERTS%/ca.pem"])))
     made.append(suite.Test("payload sizes over TLS", case("sizes", TLS.format(folder, ""), "", ["ca=%CERTS%/ca.pem"])))
@@ -63,7 +66,7 @@ def client(context):
 def run(context, folder, name, config, login, settings):
     program = client(context)
     with servers.running(context.server, context.folder, config) as server:
-        settings = [text.replace("%CERTS%", str(folder)).replace("%SEED%", str(folder / "user.nk")) for text in settings]
+        settings = [text.replace("%CERTS%", str(folder)).replace("%SEED%", f"{folder}/user.nk") for text in settings]
         url = f"nats://{login}127.0.0.1:{server.port}"
         programs.run([program, name, url, *settings, f"pid={server.process.pid}"], SECONDS)
         server.ignores_term = name == "lame-duck"

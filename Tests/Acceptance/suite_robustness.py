@@ -90,7 +90,8 @@ def fuzz_with_permissions(context):
     program, frames = fuzzer(context), context.frames // 10 // PARTS
     with servers.running(context.server, context.folder, PERMISSIONS) as server:
         def load(number):
-            return programs.run([program, server.port, frames, context.seed + number, "login=w:p"], 60 + frames / 20_000)
+            return programs.run([program, server.port, frames, context.seed + number, "login=w:p"],
+                                60 + frames / 20_000)
         return with_steady_memory(server, load, PARTS)
 
 

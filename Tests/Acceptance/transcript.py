@@ -12,8 +12,8 @@ VOLATILE = {
     "INFO": {"server_id", "go", "git_commit", "port", "client_id", "nonce", "xkey"},
     # id, name and version of a server; of metrics and traces: times, addresses, client ids.
     "document": {
-        "id", "timestamp", "ts", "time", "start", "rtt", "service", "system", "total", "cid", "host", "port", "server_id",
-        "hop_id", "elapsed", "start_time", "stop", "seq", "xkey", "server", "server_name",
+        "id", "timestamp", "ts", "time", "start", "rtt", "service", "system", "total", "cid", "host", "port",
+        "server_id", "hop_id", "elapsed", "start_time", "stop", "seq", "xkey", "server", "server_name",
     },
 }
 SERVER_MADE = re.compile(rb'^\{("server":\{|"type":"io\.nats\.server\.)')
@@ -45,7 +45,7 @@ def frames(data):
 
 
 def with_copies_sorted(found):
-    """Copies of one message for several subscriptions of a connection come in any order; everything else has its place."""
+    """Copies of one message for several subscriptions of a connection come in any order; all else has its place."""
     groups = itertools.groupby(found, lambda frame: copy_key(frame) or object())
     return [frame for _, group in groups for frame in sorted(group)]
 

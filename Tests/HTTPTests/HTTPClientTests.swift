@@ -117,7 +117,7 @@ import Testing
     other.server.stop()
     other.stop()
     let result = send(client, HTTPClientRequest("GET", HTTPURL("http://\(free)/")!))
-    #expect(throws: HTTPClientError.connect("dial tcp \(free): connect: Connection refused")) { try result.get() }
+    #expect(throws: HTTPClientError.connect("dial tcp \(free): connect: connection refused")) { try result.get() }
   }
 
   @Test func deadKeptConnectionsAreReplaced() throws {

@@ -189,9 +189,14 @@ import Testing
     index.remove(last)
     _ = index.match("foo")
     _ = index.match("foo.bar")
-    #expect(
-      index.statistics
-        == .init(subscriptions: 3, inserts: 4, removes: 1, matches: 2, fanoutMaximum: 3, fanoutTotal: 4))
+    var expected = SubscriptionIndex.Statistics()
+    expected.subscriptions = 3
+    expected.inserts = 4
+    expected.removes = 1
+    expected.matches = 2
+    expected.fanoutMaximum = 3
+    expected.fanoutTotal = 4
+    #expect(index.statistics == expected)
   }
 
   @Test("Subjects and tokens of every length are kept whole", arguments: [1, 7, 8, 15, 16, 17, 100, 500, 1100, 70_000])

@@ -28,6 +28,13 @@ extension Account {
     }
   }
 
+  /// What handlers inside the server hear. Any thread.
+  var listenedSubjects: [String] {
+    withListeners { listeners in
+      listeners.values.map { String(decoding: index.subject(of: $0.record), as: UTF8.self) }
+    }
+  }
+
   /// A handler and its record. Handed from thread to thread as a whole.
   struct Listener: @unchecked Sendable {
     let subscriber: InternalSubscriber

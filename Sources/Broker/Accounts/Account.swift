@@ -42,6 +42,8 @@ final class Account: @unchecked Sendable {
   private var listeners: [ObjectIdentifier: Listener] = [:]
   /// Answers to requests that cross the account's border.
   let replies = ServiceReplies()
+  /// What connections did here that have left.
+  let traffic = AccountTraffic()
 
   init(name: String, isSystem: Bool, records: SubscriptionRecords, rules: AccountRules) {
     self.name = name

@@ -23,6 +23,7 @@ extension Connection {
       server.logger.info("\(self.label) - Slow Consumer Detected: MaxPending of \(state.pointee.maxPending) Exceeded")
     }
     cancelTimers()
+    server.monitor.willClose(self, reason)
     leaveAccount()
     server.unregister(self)
     guard reason.allowsFlush else {

@@ -65,8 +65,7 @@ extension Connection {
   }
 
   private var hasRoomForSubscription: Bool {
-    if maxSubscriptions >= 0, Int(subscriptions.count) >= maxSubscriptions { return false }
-    return account.limits.maxSubscriptions < 0 || account.subscriptionCount < account.limits.maxSubscriptions
+    maxSubscriptions < 0 || Int(subscriptions.count) < maxSubscriptions
   }
 
   // MARK: UNSUB
@@ -102,9 +101,7 @@ extension Connection {
 
   /// Ends one subscription of this connection.
   func remove(_ subscription: SubscriptionPointer) {
-    if state.pointee.flags.contains(.tracing) {
-      server.logger.trace("\(label) - <-> [DELSUB \(text(subscription.sid))]")
-    }
+    traceEnd(of: subscription)
     let records = server.records
     subscriptions.remove(subscription, in: records)
     let subject = account.willUnsubscribe(subscription, connection: self)
@@ -122,6 +119,7 @@ extension Connection {
     let records = server.records
     var subjects: [[UInt8]] = []
     for subscription in all {
+      traceEnd(of: subscription)
       if let subject = account.willUnsubscribe(subscription, connection: self) { subjects.append(subject) }
       account.index.remove(subscription)
     }
@@ -198,7 +196,7 @@ extension Connection {
 
   func controlLineTooLong(_ length: Int) {
     sendError("maximum control line exceeded")
-    logError("maximum control line exceeded: \(length) bytes, max_control_line \(state.pointee.maxControlLine)")
+    logError("maximum control line exceeded")
     close(.maxControlLineExceeded)
   }
 

@@ -46,7 +46,20 @@ extension Connection {
 
   /// The payload of a received message.
   func traceMessage(_ message: Message) {
-    server.logger.trace("\(label) - <<- MSG_PAYLOAD: [\(quoted(tracedPart(message.bodyBytes, message.headerLength)))]")
+    guard let shown = tracedPart(message.bodyBytes, message.headerLength) else { return }
+    server.logger.trace("\(label) - <<- MSG_PAYLOAD: [\(shown)]")
+  }
+
+  func traceEnd(of subscription: SubscriptionPointer) {
+    guard state.pointee.flags.contains(.tracing) else { return }
+    server.logger.trace("\(label) - <-> [DELSUB \(text(subscription.sid))]")
+  }
+
+  /// A subscription has got as many messages as it asked for. Any loop.
+  func logLimitReached(_ subscription: SubscriptionPointer) {
+    let maximum = subscription.pointee.maximum
+    let sid = text(subscription.sid)
+    server.logger.debug("\(self.label) - Auto-unsubscribe limit of \(maximum) reached for sid '\(sid)'")
   }
 
   func traceMapping(_ from: UnsafeRawBufferPointer, _ to: UnsafeRawBufferPointer) {
@@ -57,32 +70,35 @@ extension Connection {
   func traceDelivery(_ line: UnsafeRawBufferPointer, _ message: Message, _ stripped: Int) {
     server.logger.trace("\(label) - ->> [\(text(line))]")
     let body = UnsafeRawBufferPointer(rebasing: message.bodyBytes[stripped...])
-    let shown = tracedPart(body, max(0, message.headerLength - stripped))
-    server.logger.trace("\(label) - ->> MSG_PAYLOAD: [\(quoted(shown))]")
+    guard let shown = tracedPart(body, max(0, message.headerLength - stripped)) else { return }
+    server.logger.trace("\(label) - ->> MSG_PAYLOAD: [\(shown)]")
   }
 
-  private func tracedPart(_ body: UnsafeRawBufferPointer, _ headerLength: Int) -> UnsafeRawBufferPointer {
+  /// What a trace shows of a message, in quotes; nothing of an empty one (FEATURES 3.040, 3.048).
+  private func tracedPart(_ body: UnsafeRawBufferPointer, _ headerLength: Int) -> String? {
     let log = server.settings.options.log
-    var part = body
-    if log.traceHeaders { part = UnsafeRawBufferPointer(rebasing: part.prefix(headerLength)) }
-    if log.maxTracedMessageLength > 0 {
-      part = UnsafeRawBufferPointer(rebasing: part.prefix(log.maxTracedMessageLength))
-    }
-    return part
+    // Headers end with an empty line, which is not shown.
+    let part = log.traceHeaders ? UnsafeRawBufferPointer(rebasing: body.prefix(max(0, headerLength - 4))) : body
+    if part.isEmpty { return nil }
+    guard log.maxTracedMessageLength > 0, part.count > log.maxTracedMessageLength else { return quoted(part) }
+    let beginning = UnsafeRawBufferPointer(rebasing: part.prefix(log.maxTracedMessageLength))
+    return quoted(beginning).dropLast() + "...\""
   }
 }
 
-/// Hides what must not be logged in a CONNECT line: passwords, tokens, signatures.
+/// Hides what must not be logged in a CONNECT line: passwords, tokens, signatures, keys.
+///
+/// nats-server does not hide `jwt`; a bearer token in it would be enough to log in, so we do.
 enum Redaction {
-  private static let secrets = ["\"pass\"", "\"auth_token\"", "\"sig\"", "\"proxy_sig\"", "\"jwt\""]
+  private static let secrets = ["pass", "password", "auth_token", "sig", "proxy_sig", "nkey", "jwt"]
 
   static func redact(_ line: String) -> String {
     var bytes = Array(line.utf8)
-    for secret in secrets { redact(Array(secret.utf8), &bytes) }
+    for secret in secrets { redact(Array("\"\(secret)\"".utf8), &bytes) }
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// Replaces the string values of `key` by `[REDACTED]`.
+  /// Replaces the values of `key` by `[REDACTED]`: strings, and whatever else stands there.
   private static func redact(_ key: [UInt8], _ bytes: inout [UInt8]) {
     var position = 0
     while position + key.count <= bytes.count {
@@ -92,15 +108,23 @@ enum Redaction {
       }
       var start = position + key.count
       while start < bytes.count, bytes[start] == 0x20 || bytes[start] == 0x09 || bytes[start] == 0x3A { start += 1 }
-      guard start < bytes.count, bytes[start] == 0x22 else {
-        position = start
-        continue
+      let end: Int
+      if start < bytes.count, bytes[start] == 0x22 {
+        start += 1
+        end = endOfString(bytes, from: start)
+      } else {
+        end = bytes[start...].firstIndex { $0 == 0x2C || $0 == 0x7D } ?? bytes.count
       }
-      var end = start + 1
-      while end < bytes.count, bytes[end] != 0x22 { end += bytes[end] == 0x5C ? 2 : 1 }
-      let replacement = Array("\"[REDACTED]".utf8)
-      bytes.replaceSubrange(start..<min(end, bytes.count), with: replacement)
+      let replacement = Array("[REDACTED]".utf8)
+      bytes.replaceSubrange(start..<end, with: replacement)
       position = start + replacement.count
     }
+  }
+
+  /// Where the quote is that ends a string; the end of the line when there is none.
+  private static func endOfString(_ bytes: [UInt8], from start: Int) -> Int {
+    var end = start
+    while end < bytes.count, bytes[end] != 0x22 { end += bytes[end] == 0x5C ? 2 : 1 }
+    return min(end, bytes.count)
   }
 }

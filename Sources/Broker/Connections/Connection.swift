@@ -75,6 +75,11 @@ final class Connection: EventSource, @unchecked Sendable {
   /// INFO waits for the handshake.
   var handshakeComesFirst = false
 
+  /// How often it was made to wait for slow readers.
+  var stalls: UInt64 = 0
+  /// What it had done when it joined its account.
+  var trafficBeforeAccount = TrafficCounts()
+
   private var isPaused = false
   /// Counted among its account's connections.
   var isAdmitted = false
@@ -285,7 +290,7 @@ final class Connection: EventSource, @unchecked Sendable {
     worker.congested = nil
     guard !state.pointee.flags.contains(.noStall), target != state, phase == .open else { return }
     worker.flushStages()
-    guard target.pointee.backlogBytes > Worker.congestionMark, !target.pointee.isClosed else { return }
+    guard worker.isWorthWaitingFor(target) else { return }
     isPaused = true
     updateInterest()
     worker.pause(self, for: target.pointee.object)

@@ -11,10 +11,22 @@ struct PausedPublisher {
 extension Worker {
   /// Longest wait for a slow reader; then the reader's backlog grows to `max_pending`.
   private static let pauseNanoseconds: Int64 = 10_000_000
+  /// A reader that a publisher has waited for in vain holds publishers up again only after this time, so that it
+  /// costs them a tenth of their speed at most.
+  private static let pauseRestNanoseconds: Int64 = 90_000_000
   static let pausePollNanoseconds: Int64 = 1_000_000
+
+  /// Whether publishers should wait for this reader: its backlog is long, and waiting may help or is the last thing
+  /// to do before `max_pending`.
+  func isWorthWaitingFor(_ reader: ConnectionPointer) -> Bool {
+    let backlog = reader.pointee.backlogBytes
+    guard backlog > Self.congestionMark, !reader.pointee.isClosed else { return false }
+    return loop.now >= reader.pointee.pauseAgainAt || backlog > reader.pointee.maxPending / 4 * 3
+  }
 
   func pause(_ publisher: Connection, for reader: Connection) {
     counters.pointee.stalls &+= 1
+    publisher.stalls &+= 1
     let deadline = loop.clock.monotonicNanoseconds() + Self.pauseNanoseconds
     paused.append(PausedPublisher(publisher: publisher, reader: reader, deadline: deadline))
   }
@@ -26,7 +38,9 @@ extension Worker {
     var waiting: [PausedPublisher] = []
     for entry in paused {
       let state = entry.reader.state
-      if state.pointee.isClosed || state.pointee.backlogBytes < Self.relaxedMark || now >= entry.deadline {
+      let isRelaxed = state.pointee.isClosed || state.pointee.backlogBytes < Self.relaxedMark
+      if isRelaxed || now >= entry.deadline {
+        if !isRelaxed { state.pointee.pauseAgainAt = now + Self.pauseRestNanoseconds }
         entry.publisher.unpause()
       } else {
         waiting.append(entry)

@@ -66,6 +66,8 @@ struct ConnectionState {
   var maxPending: Int
   var outMessages: UInt64 = 0
   var outBytes: UInt64 = 0
+  /// Publishers that waited in vain for this reader do not wait again before this time (monotonic nanoseconds).
+  var pauseAgainAt: Int64 = 0
   /// When the backlog last moved (monotonic nanoseconds); 0 without a backlog.
   var stalledSince: Int64 = 0
 

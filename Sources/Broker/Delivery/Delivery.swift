@@ -157,7 +157,10 @@ extension Worker {
       let count = row.pointee.subscription.addDelivered(1)
       let maximum = row.pointee.subscription.pointee.maximum
       if count > maximum { return false }
-      if count == maximum { exhausted.append(row.pointee.subscription) }
+      if count == maximum {
+        exhausted.append(row.pointee.subscription)
+        row.pointee.connection?.pointee.object.logLimitReached(row.pointee.subscription)
+      }
     } else {
       row.pointee.pending &+= 1
     }

@@ -26,11 +26,11 @@ extension Worker {
   /// Publishes a message of the server. Mappings do not apply, permissions neither. Returns whether anybody got it.
   ///
   /// - Parameters:
-  ///   - reply: as nats-server, an empty one is sent as an empty field: two spaces.
+  ///   - reply: as nats-server, an empty one is sent as an empty field: two spaces; nil leaves the field out.
   ///   - header: a whole header block, or empty.
   @discardableResult
   func publish(
-    _ subject: some Collection<UInt8>, reply: [UInt8] = [], header: [UInt8] = [], payload: [UInt8], in account: Account
+    _ subject: some Collection<UInt8>, reply: [UInt8]? = [], header: [UInt8] = [], payload: [UInt8], in account: Account
   ) -> Bool {
     let saved = passage
     passage = Passage()
@@ -41,11 +41,12 @@ extension Worker {
     }
     let body = header + payload
     return PaddedBytes(subject).withBytes { subject in
-      PaddedBytes(reply).withBytes { reply in
+      PaddedBytes(reply ?? []).withBytes { replyBytes in
         PaddedBytes(body).withBytes { body in
           let message = Message(
-            subject: subject.baseAddress!, subjectLength: subject.count, reply: reply.baseAddress!,
-            replyLength: reply.count, headerLength: header.count, body: body.baseAddress!, size: body.count)
+            subject: subject.baseAddress!, subjectLength: subject.count,
+            reply: reply == nil ? nil : replyBytes.baseAddress!, replyLength: replyBytes.count,
+            headerLength: header.count, body: body.baseAddress!, size: body.count)
           let entry = match(account.openScope.state, message.subject, message.subjectLength, .mapped)
           return entry.pointee.flags.contains(.denied) ? false : deliver(entry, message, from: nil)
         }

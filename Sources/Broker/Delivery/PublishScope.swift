@@ -6,7 +6,8 @@ import Subjects
 /// All connections of one user share a scope, so that one cached lookup answers permission, mapping and receivers
 /// together. Identifiers are never reused; changed permissions or mappings make a new scope.
 final class PublishScope: @unchecked Sendable {
-  let account: Account
+  /// Outlives the scope: whoever holds a scope holds its account, and the account holds its open one.
+  unowned let account: Account
   /// nil: everything may be published.
   let permission: SubjectFilter?
   let state: PublishScopePointer

@@ -112,11 +112,13 @@ extension Connection {
     state.pointee.flags.remove(.awaitingAuthentication)
     guard (0...1).contains(options.protocolVersion) else {
       sendError("invalid client protocol")
+      logError("invalid client protocol")
       close(.badClientProtocolVersion)
       return false
     }
     if options.noResponders, !state.pointee.flags.contains(.headers) {
       sendError("no responders requires headers support")
+      logError("no responders requires headers support")
       close(.noRespondersRequiresHeaders)
       return false
     }
@@ -142,6 +144,8 @@ extension Connection {
     state.pointee.scope = scope.state
     state.pointee.memo = nil
     applyLimits(settings)
+    trafficBeforeAccount = traffic
+    server.system.didJoin(self)
     return true
   }
 
@@ -158,20 +162,40 @@ extension Connection {
 
   private func applyLimits(_ settings: ServerSettings) {
     var payload = settings.options.maxPayload
-    let limit = account.limits.maxPayload
-    if limit >= 0 { payload = min(payload, limit) }
+    let rules = account.limits
+    if rules.maxPayload >= 0 { payload = min(payload, rules.maxPayload) }
     state.pointee.maxPayload = payload
     state.pointee.maxControlLine = settings.options.maxControlLine
     state.pointee.maxPending = Int(settings.options.maxPending)
-    maxSubscriptions = settings.options.maxSubscriptions > 0 ? settings.options.maxSubscriptions : -1
+    // Both limits hold for each connection (FEATURES 4.025).
+    let limits = [
+      settings.options.maxSubscriptions > 0 ? settings.options.maxSubscriptions : -1, rules.maxSubscriptions,
+    ]
+    maxSubscriptions = limits.filter { $0 >= 0 }.min() ?? -1
+    if user != nil { closeAboveSubscriptionLimit() }
   }
+
+  /// A user's connection with more subscriptions than its limits allow now, or without room for any, is told and closed.
+  private func closeAboveSubscriptionLimit() {
+    guard maxSubscriptions == 0 || maxSubscriptions > 0 && Int(subscriptions.count) > maxSubscriptions else { return }
+    worker.loop.schedule(afterNanoseconds: Self.subscriptionLimitNanoseconds) { [weak self] in
+      guard let self, closeReason == nil else { return }
+      logError("maximum subscriptions exceeded")
+      sendError("maximum subscriptions exceeded")
+      close(.maxSubscriptionsExceeded)
+    }
+  }
+
+  private static let subscriptionLimitNanoseconds: Int64 = 20_000_000
 
   /// Back to nobody: subscriptions and the place in the account are given up.
   func leaveAccount() {
     removeAllSubscriptions()
     if isAdmitted {
       isAdmitted = false
+      account.traffic.add(accountTraffic)
       account.leave()
+      server.system.connectionsChanged(in: account, on: worker)
     }
   }
 
@@ -209,6 +233,7 @@ extension Connection {
     let who = claimedUser
     logError(who.isEmpty ? "authentication error" : "authentication error - \(who)")
     sendError("Authorization Violation")
+    server.system.didRefuse(self, reason)
     close(reason)
   }
 

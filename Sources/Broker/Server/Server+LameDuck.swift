@@ -11,6 +11,7 @@ extension Server {
     loops.loops[0].submit { [self] in
       guard beginLameDuck() else { return }
       logger.info("Entering lame duck mode, stop accepting new clients")
+      system.publishLameDuck()
       let options = settings.options
       if currentConnectionCount == 0 {
         shutdown()

@@ -15,6 +15,7 @@ extension Server {
     try logger.apply(options.log.loggerSettings)
     replaceSettings(new)
     new.install(retire: retire)
+    system.follow(new)
     for change in changes { logger.info(change) }
     for worker in workers {
       worker.loop.submit { [unowned worker] in

@@ -31,6 +31,12 @@ public final class Server: @unchecked Sendable {
   private var isStopping = false
   private var handshakeLimiter: TLSRateLimiter?
   private var isLameDuck = false
+  private(set) var monitor: Monitor!
+  private(set) var system: SystemServices!
+  private var monitoring: MonitoringServer!
+  private var configurationTime: Int64
+  /// Reads the configuration again and takes it; set by the program. Called on loop 0.
+  public var reloadRequested: (@Sendable () throws -> Void)?
 
   /// Compiles the options. Throws what is wrong with them.
   public init(options: ServerOptions, loops: LoopGroup, logger: Logger) throws {
@@ -39,13 +45,18 @@ public final class Server: @unchecked Sendable {
     identity = NKey.Pair(creating: .server)
     curve = NKey.Pair(creating: .curve)
     startWall = loops.clock.wallNanoseconds()
+    configurationTime = startWall
     lock = .allocate(capacity: 1)
     lock.initialize(to: 0)
     currentSettings = try ServerSettings(options, records: records)
     currentInfo = Self.makeInfo(currentSettings, identity, curve, port: options.port)
     if let limit = options.tls?.connectionRateLimit, limit > 0 { handshakeLimiter = TLSRateLimiter(limit: limit) }
     workers = loops.loops.map { Worker(index: $0.index, loop: $0, server: self) }
+    monitor = Monitor(server: self, options: options)
+    system = SystemServices(server: self)
+    monitoring = MonitoringServer(monitor)
     currentSettings.install(retire: retire)
+    system.follow(currentSettings)
   }
 
   deinit { lock.deallocate() }
@@ -61,6 +72,26 @@ public final class Server: @unchecked Sendable {
     defer { csys_unlock(lock) }
     return currentInfo
   }
+
+  /// Accepted since the start.
+  var totalConnectionCount: UInt64 {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    return totalConnections
+  }
+
+  /// When the configuration was read (wall clock).
+  var configurationWall: Int64 {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    return configurationTime
+  }
+
+  /// Clients can connect.
+  var isListening: Bool { listener != nil }
+
+  /// The end has begun.
+  var isEnding: Bool { isStopping }
 
   var currentConnectionCount: Int {
     csys_lock(lock)
@@ -89,6 +120,7 @@ public final class Server: @unchecked Sendable {
     currentInfo = Self.makeInfo(new, identity, curve, port: boundPort)
     let limit = new.options.tls?.connectionRateLimit ?? 0
     handshakeLimiter = limit > 0 ? TLSRateLimiter(limit: limit) : nil
+    configurationTime = loops.clock.wallNanoseconds()
     csys_unlock(lock)
   }
 
@@ -143,6 +175,7 @@ public final class Server: @unchecked Sendable {
     let options = currentSettings.options
     logBanner(options)
     try beforeListening()
+    try monitoring.start(options, loop: loops.loops[0], logger: logger)
     let host = options.host.isEmpty ? "0.0.0.0" : options.host
     let listener: Listener
     do {
@@ -159,7 +192,13 @@ public final class Server: @unchecked Sendable {
     boundPort = Int(listener.address.port)
     currentInfo = Self.makeInfo(currentSettings, identity, curve, port: boundPort)
     logger.info("Listening for client connections on \(hostPort(host, Int(listener.address.port)))")
+    if let problem = options.clientAdvertiseProblem {
+      let value = options.clientAdvertise
+      throw ListeningAddress.Failure(
+        description: "Error setting server INFO with ClientAdvertise value of \(value), err=\(problem)")
+    }
     listener.start()
+    system.startTimers()
     logger.info("Server is ready")
   }
 
@@ -184,6 +223,9 @@ public final class Server: @unchecked Sendable {
     return ["nats://\(address)"]
   }
 
+  /// Where the monitoring endpoints are, as the ports file shows it.
+  public var monitoringURLs: [String] { monitoring.urls }
+
   /// The port clients connect to.
   public var clientPort: Int { boundPort }
 
@@ -191,8 +233,11 @@ public final class Server: @unchecked Sendable {
   public func shutdown() {
     loops.loops[0].submit { [self] in
       if isStopping { return }
+      system.publishShutdown()
       isStopping = true
       logger.info("Initiating Shutdown...")
+      monitoring.stop()
+      monitor.background.stop()
       listener?.stop()
       background.stop()
       let count = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)

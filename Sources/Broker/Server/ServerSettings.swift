@@ -23,6 +23,9 @@ final class ServerSettings: Sendable {
   /// TLS of the client listener.
   let tlsContext: TLSContext?
 
+  /// When the listener's certificate ends, in Unix seconds.
+  var certificateEnds: Int64? { tlsContext?.certificateNotAfter }
+
   /// Rules of accounts that exist already, to be installed with these settings.
   fileprivate let pendingRules: [(Account, AccountRules)]
   /// What accounts share, to be installed with these settings.

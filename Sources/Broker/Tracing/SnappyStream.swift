@@ -51,7 +51,7 @@ enum SnappyBlock {
     var literalStart = 0
     while position + shortest <= bytes.count {
       let word = bytes.loadUnaligned(fromByteOffset: position, as: UInt32.self)
-      let slot = Int(word &* 0x1E35_A7BD >> (32 - UInt32(tableBits)))
+      let slot = Int((word &* 0x1E35_A7BD) >> (32 - UInt32(tableBits)))
       let candidate = Int(table[slot]) - 1
       table[slot] = UInt32(position + 1)
       guard candidate >= 0, bytes.loadUnaligned(fromByteOffset: candidate, as: UInt32.self) == word else {

@@ -68,5 +68,4 @@ enum TraceFailure: String {
   case noEcho = "Not delivered because of no echo"
   case subscriptionDenied = "Not delivered because subscription denies this subject"
   case clientClosed = "Not delivered because client is closed"
-  case autoUnsubscribed = "Not delivered because auto-unsubscribe exceeded"
 }

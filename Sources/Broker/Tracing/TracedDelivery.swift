@@ -32,10 +32,8 @@ extension Worker {
       noteEgress(trace, row, nil)
       return true
     }
-    guard deliverUntraced(row, entry, message, from: publisher) else {
-      noteEgress(trace, row, .autoUnsubscribed)
-      return false
-    }
+    // A subscription that has had its last message is as good as gone, though its loop has yet to remove it.
+    guard deliverUntraced(row, entry, message, from: publisher) else { return false }
     noteEgress(trace, row, nil)
     return true
   }

@@ -153,3 +153,17 @@ const void *csys_find(const void *bytes, size_t count, const void *wanted, size_
 /// Unmaps the program's own code: what start-up used and nothing else needs stays out, the rest is mapped again on
 /// use, from the page cache. Most of an idle server's resident memory is such code.
 void csys_release_startup_pages(void);
+
+// ---- profiling (profile.c). One profile at a time; all calls from one thread.
+/// Where stacks may be: pairs of start and end, sorted.
+void csys_profile_stacks(const uint64_t *ranges, uint32_t count);
+/// Takes samples into `buffer` (zeroed) from here on. 0 or an error number.
+int csys_profile_start(uint64_t *buffer, uint64_t words);
+/// Samples a thread at every `period_ns` of its CPU time; nothing happens the second time. 0 or an error number.
+int csys_profile_thread(int thread, int64_t period_ns);
+/// Ends the profile. How many words are used: per sample a depth (0 when it was cut off), a thread and the addresses.
+uint64_t csys_profile_stop(uint64_t *lost);
+/// malloc's arena, mapped, used, free and trimmable bytes (memory.c).
+void csys_malloc_numbers(uint64_t numbers[5]);
+/// Names the calling thread, at most 15 bytes.
+void csys_name_thread(const char *name);

@@ -225,7 +225,7 @@ struct CommandLineFlags: Sendable, Equatable {
     tls.verify = switches[.tlsVerify] ?? false
     if tls.certificateFile.isEmpty { throw Failure(text: "TLS Server certificate must be present and valid") }
     if tls.keyFile.isEmpty { throw Failure(text: "TLS Server private key must be present and valid") }
-    if let problem = TLSFileCheck.problem(of: tls, access: access) { throw Failure(text: problem) }
+    if let problem = TLSFileCheck.problem(of: &tls, access: access) { throw Failure(text: problem) }
     options.tls = tls
   }
 }

@@ -76,6 +76,8 @@ public struct StartPlan: Sendable, Equatable {
     public let text: String
     /// Warnings of the file that are not part of the text, each with a newline.
     public var warnings = ""
+    /// `file:line:column` of a text that does not say it.
+    public var place: String?
   }
 
   static func make(_ flags: CommandLineFlags, access: FileAccess) -> Result<StartPlan, Failure> {
@@ -90,7 +92,7 @@ public struct StartPlan: Sendable, Equatable {
         options = read
         flags.applyValues(to: &options)
       } catch {
-        return .failure(Failure(text: error.description))
+        return .failure(Failure(text: error.description, place: error.place))
       }
     }
     do throws(CommandLineFlags.Failure) {

@@ -72,6 +72,14 @@ struct ConfigurationCursor {
     (line, position - itemLineStart - count)
   }
 
+  /// `line:column` of the last byte read, both counted from 1.
+  var place: String {
+    let read = text[..<position]
+    let lineStart = read.dropLast().lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+    let line = 1 + text[..<lineStart].count { $0 == UInt8(ascii: "\n") }
+    return "\(line):\(max(1, position - lineStart))"
+  }
+
   private func decode() -> (Unicode.Scalar, Int) {
     var iterator = text[position..<min(position + 4, text.count)].makeIterator()
     var decoder = UTF8()

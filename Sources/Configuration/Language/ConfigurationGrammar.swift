@@ -23,7 +23,9 @@ struct ConfigurationGrammar {
       try grammar.topLevel()
     } catch {
       switch error {
-      case .failure(let failure): throw failure
+      case .failure(var failure):
+        failure.place = failure.place ?? "\(builder.file):\(grammar.cursor.place)"
+        throw failure
       case .endOfText: break
       }
     }

@@ -131,7 +131,9 @@ struct ConfigurationTreeBuilder {
       case .success(let text): included = try ConfigurationGrammar.parse(text, into: builder)
       }
     } catch {
-      throw ConfigurationSyntaxError("error parsing include file '\(path)', \(error.description)")
+      var outer = ConfigurationSyntaxError("error parsing include file '\(path)', \(error.description)")
+      outer.place = error.place
+      throw outer
     }
     for (name, value) in included.entries {
       key(name, line: value.position.line, column: value.position.column)
@@ -143,6 +145,8 @@ struct ConfigurationTreeBuilder {
 /// Why a text is not a configuration. There is one: reading stops at the first.
 struct ConfigurationSyntaxError: Error, Equatable, CustomStringConvertible {
   let description: String
+  /// `file:line:column`, which nats-server's text lacks.
+  var place: String?
 
   init(_ description: String) {
     self.description = description

@@ -14,7 +14,7 @@ extension ServerOptions {
   mutating func resolveDefaults() {
     resolveListener()
     resolveLimits()
-    resolveMonitoring()
+    monitoring.host.orDefault(host)
     resolveCluster()
     resolveLeafNodes()
     resolveJetStream()
@@ -50,12 +50,6 @@ extension ServerOptions {
     lameDuckGracePeriodNanoseconds.orDefault(Defaults.lameDuckGracePeriodNanoseconds)
     connectErrorReports.orDefault(Defaults.connectErrorReports)
     reconnectErrorReports.orDefault(Defaults.reconnectErrorReports)
-  }
-
-  private mutating func resolveMonitoring() {
-    monitoring.host.orDefault(host)
-    let path = monitoring.basePath
-    monitoring.basePath = path.isEmpty ? "/" : PathText.clean(path.hasPrefix("/") ? path : "/" + path)
   }
 
   private mutating func resolveCluster() {

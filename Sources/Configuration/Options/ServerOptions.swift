@@ -149,8 +149,12 @@ public struct MonitoringOptions: Sendable, Equatable {
   public var port = 0
   /// 0: no TLS listener; -1: the system chooses.
   public var tlsPort = 0
-  /// Prefix of every path, beginning with a slash.
-  public var basePath = "/"
+  /// Prefix of every path as it was given; empty: none.
+  public var basePath = ""
+  /// The prefix with a slash before it and none after it; `/` without a prefix.
+  public var normalizedBasePath: String {
+    basePath.isEmpty ? "/" : PathText.clean(basePath.hasPrefix("/") ? basePath : "/" + basePath)
+  }
 
   public init() {}
 }

@@ -34,6 +34,9 @@ public struct TLSOptions: Sendable, Equatable {
   public var certificateMatchSkipInvalid = false
   public var caCertificatesMatch: [String] = []
 
+  /// Digest of the files' contents when the options were read: renewed certificates make other options.
+  public var filesDigest = ""
+
   public init() {}
 }
 

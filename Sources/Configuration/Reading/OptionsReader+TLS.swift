@@ -23,7 +23,7 @@ extension OptionsReader {
           + reading.insecureSuites.joined(separator: ", "), at: block)
     }
     if place == .cluster { result.verify = true }
-    if let problem = TLSFileCheck.problem(of: result, access: access) {
+    if let problem = TLSFileCheck.problem(of: &result, access: access) {
       throw ConfigurationProblem(problem, at: block)
     }
     return result
@@ -277,78 +277,5 @@ extension OptionsReader {
       throw ConfigurationProblem(
         "field \(GoText.quoted(key)) should be a boolean or a string, got \(value.typeName)", at: value)
     }
-  }
-}
-
-/// Names that TLS options may use.
-enum TLSNames {
-  struct CipherSuite {
-    let name: String
-    let isInsecure: Bool
-  }
-
-  static func cipherSuite(_ name: String) -> CipherSuite? {
-    if secureSuites.contains(name) { return CipherSuite(name: name, isInsecure: false) }
-    return insecureSuites.contains(name) ? CipherSuite(name: name, isInsecure: true) : nil
-  }
-
-  static let secureSuites = [
-    "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
-    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA", "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
-    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA", "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
-    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-  ]
-
-  static let insecureSuites = [
-    "TLS_RSA_WITH_RC4_128_SHA", "TLS_RSA_WITH_3DES_EDE_CBC_SHA", "TLS_RSA_WITH_AES_128_CBC_SHA",
-    "TLS_RSA_WITH_AES_256_CBC_SHA", "TLS_RSA_WITH_AES_128_CBC_SHA256", "TLS_RSA_WITH_AES_128_GCM_SHA256",
-    "TLS_RSA_WITH_AES_256_GCM_SHA384", "TLS_ECDHE_ECDSA_WITH_RC4_128_SHA", "TLS_ECDHE_RSA_WITH_RC4_128_SHA",
-    "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA", "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
-    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
-  ]
-
-  static let curves = [
-    "X25519", "CurveP256", "CurveP384", "CurveP521", "X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024",
-  ]
-}
-
-/// What can be said about a block's files without parsing certificates: all are named, present and PEM.
-enum TLSFileCheck {
-  static func problem(of options: TLSOptions, access: FileAccess) -> String? {
-    if !options.certificateFile.isEmpty, options.keyFile.isEmpty { return "missing 'key_file' in TLS configuration" }
-    if options.certificateFile.isEmpty, !options.keyFile.isEmpty { return "missing 'cert_file' in TLS configuration" }
-    if !options.certificateFile.isEmpty {
-      if let problem = problem(certificate: options.certificateFile, key: options.keyFile, access) {
-        return "error parsing X509 certificate/key pair: \(problem)"
-      }
-    }
-    for (index, pair) in options.certificates.enumerated() {
-      if let problem = problem(certificate: pair.certificateFile, key: pair.keyFile, access) {
-        return "error parsing X509 certificate/key pair \(index + 1)/\(options.certificates.count): \(problem)"
-      }
-    }
-    guard !options.caFile.isEmpty else { return nil }
-    switch access.read(options.caFile) {
-    case .failure(let failure): return failure.description
-    case .success(let text): return isPEM(text) ? nil : "failed to parse root ca certificate"
-    }
-  }
-
-  private static func problem(certificate: String, key: String, _ access: FileAccess) -> String? {
-    let texts: ([UInt8], [UInt8])
-    switch (access.read(certificate), access.read(key)) {
-    case (.failure(let failure), _), (_, .failure(let failure)): return failure.description
-    case (.success(let certificateText), .success(let keyText)): texts = (certificateText, keyText)
-    }
-    if !isPEM(texts.0) { return "tls: failed to find any PEM data in certificate input" }
-    return isPEM(texts.1) ? nil : "tls: failed to find any PEM data in key input"
-  }
-
-  private static func isPEM(_ text: [UInt8]) -> Bool {
-    let marker = Array("-----BEGIN ".utf8)
-    guard text.count >= marker.count else { return false }
-    return (0...(text.count - marker.count)).contains { text[$0...].starts(with: marker) }
   }
 }

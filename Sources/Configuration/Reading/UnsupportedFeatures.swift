@@ -19,8 +19,20 @@ public func unsupportedFeatures(in options: ServerOptions) -> [String] {
   require(options.authorization.callout != nil, "auth_callout")
   require(options.trustedProxies != nil, "proxies")
   require(options.proxyProtocol, "proxy_protocol")
+  require(options.requiresProxy, "proxy_required")
   require(options.ocsp.map { $0.mode != .never } ?? false, "ocsp")
+  require(options.ocspCache?.kind == .local, "ocsp_cache")
+  require(!options.jetStream.defaultDomains.isEmpty, "default_js_domain")
   require(options.tls?.ocspPeer?.verify ?? false, "ocsp_peer")
-  require(options.profilePort != 0, "prof_port")
   return features
+}
+
+extension ServerOptions {
+  /// Whether anybody may connect through a trusted proxy only.
+  fileprivate var requiresProxy: Bool {
+    let users = authorization.users + accounts.flatMap(\.users)
+    let nkeyUsers = authorization.nkeyUsers + accounts.flatMap(\.nkeyUsers)
+    return authorization.proxyRequired || users.contains { $0.proxyRequired }
+      || nkeyUsers.contains { $0.proxyRequired }
+  }
 }

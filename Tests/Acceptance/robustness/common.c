@@ -140,7 +140,7 @@ static void *witness_publish(void *argument) {
     __atomic_store_n(&witness->published, number, __ATOMIC_RELEASE);
     // The server pings everybody now and then.
     char ignored[256];
-    if (recv(witness->publisher, ignored, sizeof ignored, MSG_DONTWAIT) > 0) send_all(witness->publisher, "PONG\r\n", 6);
+    if (recv(witness->publisher, ignored, sizeof ignored, MSG_DONTWAIT) > 0) send_text(witness->publisher, "PONG\r\n");
     usleep((useconds_t)witness->interval);
   }
   return NULL;

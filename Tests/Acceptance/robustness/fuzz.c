@@ -170,8 +170,8 @@ static void put_frame(Stream *stream) {
 
 // Changes the frame that starts at `start` in one of the ways that parsers get wrong.
 static void mutate(Stream *stream, size_t start) {
-  static const char *const numbers[] = {"-1", "0", "99999999999999999999", "2147483648", "4294967296", "1048577", "0x10",
-                                        "1e3", " ", "18446744073709551615", "", "007"};
+  static const char *const numbers[] = {"-1", "0", "99999999999999999999", "2147483648", "4294967296", "1048577",
+                                        "0x10", "1e3", " ", "18446744073709551615", "", "007"};
   size_t length = stream->length - start;
   char *frame = stream->bytes + start;
   size_t place = below(stream, (uint32_t)length);

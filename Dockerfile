@@ -12,7 +12,9 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
       binutils ca-certificates file libcrypt-dev libssl-dev libyaml-dev make zlib1g-dev
 WORKDIR /source
 COPY . .
-RUN Tests/release natsd exporter && for program in natsd exporter; do deploy/image-root $program /image/$program; done
+RUN Tests/release natsd exporter && \
+    deploy/image-root natsd /image/natsd && \
+    deploy/image-root exporter /image/exporter
 
 FROM scratch AS local
 COPY image /image

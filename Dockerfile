@@ -12,7 +12,9 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
       binutils ca-certificates file libcrypt-dev libssl-dev libyaml-dev make zlib1g-dev
 WORKDIR /source
 COPY . .
-RUN Tests/release natsd && deploy/image-root natsd /image/natsd
+RUN Tests/release natsd exporter && \
+    deploy/image-root natsd /image/natsd && \
+    deploy/image-root exporter /image/exporter
 
 FROM scratch AS local
 COPY image /image
@@ -30,3 +32,12 @@ VOLUME /data
 EXPOSE 4222 8222 6222
 ENTRYPOINT ["/nats-server"]
 CMD ["--config", "nats-server.conf"]
+
+# The exporter: its flags and the servers' URLs are the arguments.
+FROM scratch AS exporter
+COPY --from=roots /image/exporter /
+ENV PATH=/ SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+USER 10001:10001
+EXPOSE 7777
+ENTRYPOINT ["/prometheus-nats-exporter"]
+CMD ["--help"]

@@ -78,11 +78,10 @@ extension MetricMapping {
   private func map(
     _ stream: JetStreamStream, _ account: LabelSet, _ families: JetStreamFamilies, into set: inout MetricSet
   ) throws(JSONError) {
-    let plain = account.with([
+    var labels = account.with([
       "stream_name": stream.name, "stream_leader": stream.leader ?? "", "stream_raft_group": stream.raftGroup,
       "is_stream_leader": String(stream.leader == nil || stream.leader == serverName),
     ])
-    var labels = plain
     for (label, value) in zip(streamMetadata, stream.metadata) { labels[label.label] = value }
     if let row = set.row(labels, series: stream.limits == nil ? 6 : 8) {
       set.add(families.streamMessages, row, stream.messages)
@@ -96,10 +95,9 @@ extension MetricMapping {
         set.add(families.streamMessagesLimit, row, limits.messages)
       }
     }
-    // The labels of sources and mirrors have no metadata.
     for (kind, origins) in [("source", stream.sources), ("mirror", stream.mirror.map { [$0] } ?? [])] {
       for origin in origins {
-        var labels = plain
+        var labels = labels
         labels[kind + "_name"] = origin.name
         labels[kind + "_api"] = origin.api
         labels[kind + "_deliver"] = origin.deliver

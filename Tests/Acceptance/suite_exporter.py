@@ -4,8 +4,8 @@ import gzip
 import json
 import os
 import re
-import signal
 import socket
+import shutil
 import ssl
 import subprocess
 import sys
@@ -19,6 +19,7 @@ from pathlib import Path
 import certificates
 import servers
 import suite
+import suite_image
 from suite import check, expect, wait_until
 
 HERE = Path(__file__).resolve().parent
@@ -65,6 +66,7 @@ def tests(context):
         ("the dashboard and the rules ask only for families that exist", dashboard),
     ]
     alone = [
+        ("the image: the original's entry point, a user without rights, HTTPS authorities", image),
         ("1,000 streams and 10,000 consumers: under 1 s and 64 MiB", large),
         ("memory when idle: under 8 MiB", idle),
         ("memory stays flat over 10,000 scrapes", flat),
@@ -187,6 +189,7 @@ def cluster(context):
         exporter.scrape()
         found = exporter.scrape()
         families.compare(found, "cluster")
+        compare_with_original(found, url, *EVERYTHING)
         orders = found.one("jetstream_consumer_num_ack_pending", consumer_name="C1", stream_name="ORDERS")
         expect(orders.value, 5, "messages that wait for an ack")
         expect(found.one("jetstream_server_total_streams").labels["is_meta_leader"] in ("true", "false"), True, "label")
@@ -202,16 +205,20 @@ def jetstream(context):
         topology.fill(server)
         client = topology.Connection(server, "named")
         try:
-            with Exporter(context, "-connz_detailed", *EVERYTHING, "-healthz_js_enabled_only", "-healthz_js_server_only",
-                          "-jsz_stream_meta_keys=team", "-jsz_consumer_meta_keys=team,none", server.url) as exporter:
+            flags = ["-connz_detailed", *EVERYTHING, "-healthz_js_enabled_only", "-healthz_js_server_only"]
+            with Exporter(context, *flags, server.url) as exporter:
                 exporter.scrape()
+                compare_with_original(exporter.scrape(), server.url, *flags)
+            # The original dies of metadata keys where a stream has a mirror or sources.
+            with Exporter(context, *flags, "-jsz_stream_meta_keys=team", "-jsz_consumer_meta_keys=team,none",
+                          server.url) as exporter:
                 found = exporter.scrape()
         finally:
             client.close()
     families.compare(found, "single", {"jetstream_stream": ["stream_meta_team"],
                                        "jetstream_consumer": ["stream_meta_team", "consumer_meta_team", "consumer_meta_none"]})
     families.compare(found, "detailed")
-    families.compare(found, "copies")
+    families.compare(found, "copies", {"jetstream_stream": ["stream_meta_team"]})
     expect(found.one("jetstream_stream_total_messages", stream_name="ORDERS").value, 10, "messages")
     expect(found.one("jetstream_stream_total_messages", stream_name="ORDERS").labels["stream_meta_team"], "core", "label")
     expect(found.one("jetstream_consumer_num_pending", consumer_name="C1").value, 7, "pending")
@@ -270,6 +277,31 @@ def natsd(context):
     check(not missing, f"natsd does not give {missing}")
     for sample in ours["nats_exporter_endpoint_up"]:
         expect(sample.value, 1, f"{sample.labels['endpoint']} of natsd")
+
+
+def compare_with_original(ours, url, *flags):
+    """Where $EXPORTER_ORIGINAL names a prometheus-nats-exporter: the same series with the same values."""
+    original = os.environ.get("EXPORTER_ORIGINAL")
+    if not original:
+        return
+    port = servers.free_port()
+    process = subprocess.Popen([original, "-a", "127.0.0.1", "-p", str(port), *flags, url],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: reachable(port), 10, "the original listens")
+
+        def read():
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+                    return families.Scrape(answer.read().decode())
+            except urllib.error.HTTPError as error:
+                raise suite.Failure(f"the original answers {error.code}: {error.read().decode()}") from None
+        read()
+        theirs = read()
+    finally:
+        process.kill()
+        process.wait()
+    families.equal(ours, theirs)
 
 
 # Prometheus
@@ -593,6 +625,31 @@ def dashboard(context):
     check(not unknown, f"families that nobody gives: {unknown}")
     for query in queries:
         prometheus.parse(context.folder, query.replace('\\"', '"'))
+
+
+def image(context):
+    name = "localhost/exporter-acceptance:test"
+    runner = suite_image.Image(context)
+    runner.environment = runner.configure()
+    folder = Path(tempfile.mkdtemp(dir=context.folder))
+    for source, target in ((program(context), "dist/exporter"), (ROOT / "deploy/image-root", "deploy/image-root")):
+        (folder / target).parent.mkdir(exist_ok=True)
+        shutil.copy(source, folder / target)
+    subprocess.run([folder / "deploy/image-root", "exporter", folder / "image/exporter"], check=True)
+    runner.podman("build", "--pull=never", "--target", "exporter", "--build-arg", "ROOTS=local", "-t", name,
+                  "-f", ROOT / "Dockerfile", folder)
+    try:
+        settings = json.loads(runner.podman("inspect", "--type", "image", name))[0]["Config"]
+        expect(settings["Entrypoint"], ["/prometheus-nats-exporter"], "entry point")
+        expect((settings["User"], list(settings["ExposedPorts"])), ("10001:10001", ["7777/tcp"]), "user and ports")
+        check("prometheus-nats-exporter version" in runner.podman("run", "--rm", name, "-version"), "version")
+        check("Usage:" in runner.podman("run", "--rm", name), "usage without arguments")
+        # The chart of the original image runs it by its name.
+        check("version" in runner.podman("run", "--rm", "--entrypoint", "prometheus-nats-exporter", name, "-version"), "PATH")
+        files = sorted(str(f.relative_to(folder / "image/exporter")) for f in (folder / "image/exporter").rglob("*") if f.is_file())
+        expect(files, ["etc/group", "etc/passwd", "etc/ssl/certs/ca-certificates.crt", "prometheus-nats-exporter"], "files")
+    finally:
+        runner.podman("rmi", "-f", name)
 
 
 # Numbers

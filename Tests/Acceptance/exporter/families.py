@@ -82,17 +82,39 @@ NEWER = re.compile(r"gnatsd_varz_(disk_io_wait|stale_conn|stalled|(in|out)_clien
 def compare(found, name, more_labels=None, newer_fields=False):
     """Everything of the reference must be there, with its type and labels.
 
-    - more_labels: label names that the flags of this scrape add, by the start of the family's name; sources and mirrors
-      do not have those of streams.
+    - more_labels: label names that the flags of this scrape add, by the start of the family's name.
+    - newer_fields: the server is an old one; what came later may be missing.
     """
     expected = set()
     for family, kind, labels in load(name):
         names = [] if not labels else labels.split(",")
         for start, more in (more_labels or {}).items():
-            if family.startswith(start + "_") and "_source_" not in family and "_mirror_" not in family:
+            if family.startswith(start + "_"):
                 names += more
         expected.add((family, kind, ",".join(sorted(names))))
     missing = sorted(expected - found.shapes())
     if newer_fields:
         missing = [shape for shape in missing if not NEWER.match(shape[0])]
     check(not missing, f"missing: {missing}")
+
+
+# Values that change between two scrapes of an idle server.
+MOVING = re.compile(r"gnatsd_varz_(http_req_stats|mem|cpu|(in|out)_(client_)?(msgs|bytes))|process_|promhttp_|"
+                    r"gnatsd_connz_(idle|uptime|rtt)|gnatsd_accstatz_(sent|received)_|"
+                    r"jetstream_consumer_last_|gnatsd_(gatewayz|leafz)_\w*(rtt|seconds|msgs|bytes)|gnatsd_subsz_|"
+                    r"gnatsd_varz_jetstream_(meta|stats)_")
+
+
+def equal(ours, theirs):
+    """Every series of theirs, go_* aside, is in ours with its value; ours has only nats_exporter_* and process_* besides."""
+    def series(scrape):
+        return {(s.name, tuple(sorted(s.labels.items()))): s.value for s in scrape.samples if not s.name.startswith("go_")}
+    own, other = series(ours), series(theirs)
+    missing = sorted(set(other) - set(own))
+    check(not missing, f"series of the original that are missing: {missing[:10]}")
+    more = sorted(key for key in set(own) - set(other) if not key[0].startswith(("nats_exporter_", "process_")))
+    check(not more, f"series that the original does not give: {more[:10]}")
+    differing = [(key, value, own[key]) for key, value in other.items() if own[key] != value and not MOVING.match(key[0])]
+    check(not differing, f"values that differ: {differing[:10]}")
+    types = [(n, kind, ours.types.get(n)) for n, kind in theirs.types.items() if n in ours.types and ours.types[n] != kind]
+    check(not types, f"types that differ: {types}")

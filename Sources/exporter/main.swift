@@ -17,6 +17,29 @@ func write(_ text: String, to descriptor: Int32) {
   }
 }
 
+func behindScheme(_ bytes: [UInt8]) -> Int? {
+  let mark = Array("://".utf8)
+  return bytes.indices.first { bytes[$0...].starts(with: mark) }.map { $0 + mark.count }
+}
+
+/// Other users see the command line: the password and what URLs carry before `@` are blanked there.
+func hideSecrets() {
+  for (index, argument) in arguments.enumerated() {
+    guard let storage = csys_argument_storage(Int32(index)) else { continue }
+    let bytes = Array(argument.utf8)
+    let flag = argument.drop { $0 == "-" }
+    var hidden = 0..<0
+    if argument.hasPrefix("-"), flag.hasPrefix("http_pass=") {
+      hidden = (bytes.firstIndex(of: UInt8(ascii: "="))! + 1)..<bytes.count
+    } else if index > 0, ["-http_pass", "--http_pass"].contains(arguments[index - 1]) {
+      hidden = 0..<bytes.count
+    } else if let scheme = behindScheme(bytes), let end = bytes.lastIndex(of: UInt8(ascii: "@")) {
+      hidden = min(scheme, end)..<end
+    }
+    for offset in hidden { storage[offset] = CChar(UInt8(ascii: "x")) }
+  }
+}
+
 switch ExporterCommandLine.decide(Array(arguments.dropFirst()), program: arguments.first ?? "exporter") {
 case .leave(let output, let status):
   write(output, to: 1)
@@ -25,6 +48,7 @@ case .fail(let text, let status):
   write(text + (text.hasSuffix("\n") ? "" : "\n"), to: 2)
   exit(status)
 case .run(let options, let notices):
+  hideSecrets()
   for notice in notices { write(notice + "\n", to: 1) }
   csys_return_large_blocks()
   let signals = [SIGINT, SIGTERM]

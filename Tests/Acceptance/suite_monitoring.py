@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 
+import browser
 import certificates
 import servers
 import suite
@@ -523,6 +524,71 @@ def taken_port(context):
         suite.expect(lines[1], lines[0], "log line")
 
 
+def dashboard(context):
+    """The page at `/` in a real browser: figures move, names stay text, keys work, a phone's width is enough."""
+    with servers.running(context.server, context.folder, 'http: "127.0.0.1:-1"\nserver_name: "looked-at"\n') as server:
+        client = Client(server.port, name="<img src=x onerror=alert(1)>")
+        client.send("SUB x 2")
+        url = monitor_url(server)
+        with browser.Page(context.folder) as page:
+            page.open(url + "/")
+            page.until("document.getElementById('status').textContent === 'Healthy'", "the page says that all is well")
+            suite.expect(page.value("document.getElementById('name').textContent"), "looked-at", "name")
+            rows = "document.getElementById('connections').tBodies[0].innerText"
+            suite.check("<img src=x onerror=alert(1)>" in page.value(rows), page.value(rows))
+            suite.expect(page.value("document.querySelectorAll('#connections img').length"), 0, "images from names")
+            page.value("document.getElementById('interval').value = '1', "
+                       "document.getElementById('interval').dispatchEvent(new Event('change'))")
+            stop = threading.Event()
+            def publish():
+                while not stop.wait(0.01):
+                    client.publish("x", b"payload")
+                    client.messages(0.001)
+            thread = threading.Thread(target=publish)
+            thread.start()
+            page.until("parseFloat(document.getElementById('in-rate').textContent) > 1", "a rate is shown")
+            page.until("document.querySelectorAll('#messages path').length === 2", "lines are drawn")
+            stop.set()
+            thread.join()
+            # Keys: p pauses and goes on; everything is reached with Tab and shows that it is.
+            page.press("p")
+            suite.expect(page.value("document.getElementById('pause').textContent"), "Go on", "button")
+            page.press("p")
+            suite.expect(page.value("document.getElementById('pause').getAttribute('aria-pressed')"), "false", "button")
+            reached = []
+            for _ in range(8):
+                page.press("Tab")
+                reached.append(page.value("document.activeElement.id || document.activeElement.className || document.activeElement.tagName"))
+            suite.check({"interval", "pause", "sort", "scroll"} <= set(reached), f"reached with Tab: {reached}")
+            # Widths from a phone's up, light and dark: nothing sticks out.
+            for width in (320, 390, 768, 1280):
+                page.resize(width, 800, dark=width == 768)
+                suite.check(page.value("document.documentElement.scrollWidth") <= width, f"too wide at {width}")
+            links = page.value("[...document.querySelectorAll('nav a')].map(link => link.href)")
+            suite.check(all(get(link)[0] in (200, 404) for link in links), f"links {links}")
+            suite.check({url + path for path in ("/varz", "/connz", "/jsz", "/healthz", "/raftz")} <= set(links), f"{links}")
+            suite.expect([address for address in page.requested() if not address.startswith((url, "data:"))], [], "foreign requests")
+            suite.expect(page.complaints(), [], "complaints")
+        client.close()
+
+
+def metrics(context):
+    """/metrics has the exporter's families for natsd's own endpoints."""
+    with servers.running(context.server, context.folder, CONFIG) as server:
+        scene = Scene(server).play()
+        status, headers, body = get(monitor_url(server) + "/metrics")
+        suite.expect(status, 200, "status")
+        suite.expect(headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8", "type")
+        names = set(re.findall(r"^([a-z_]+)[{ ]", body, re.MULTILINE))
+        for name in ("gnatsd_varz_in_msgs", "gnatsd_varz_mem", "gnatsd_connz_total", "gnatsd_subsz_num_subscriptions",
+                     "gnatsd_routez_num_routes", "gnatsd_healthz_status"):
+            suite.check(name in names, f"no {name} among {len(names)} families")
+        suite.check(f'server_id="{scene.id}"' in body, "server_id")
+        renamed = get(monitor_url(server) + "/metrics?prefix=nats")[2]
+        suite.check("nats_varz_in_msgs{" in renamed and "gnatsd" not in renamed, "prefix")
+        scene.close()
+
+
 OTHERS = {
     "events: a client comes and goes": lambda context: compare_events(context, come_and_go),
     "events: a client is refused": lambda context: compare_events(context, refused),
@@ -534,5 +600,7 @@ OTHERS = {
     "compressed answers": compressed,
     "TLS": tls,
     "base path": base_path,
+    "page in a browser": dashboard,
+    "metrics": metrics,
     "taken port": taken_port,
 }

@@ -122,7 +122,7 @@ final class MonitoringServer: @unchecked Sendable {
     let index = IndexPage(basePath: basePath == "/" ? "" : basePath)
     router.add("/") { _, responder in
       monitor.requests.add("/")
-      responder.respond(.html(index.html))
+      responder.respond(index.response)
     }
     return router.route
   }

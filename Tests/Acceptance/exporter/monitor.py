@@ -9,7 +9,7 @@ import time
 class Monitor:
     """Answers `answers[path]`: bytes, a (status, bytes) pair, or a function that gets the request handler. Counts requests."""
 
-    def __init__(self, answers=None, default=None):
+    def __init__(self, answers=None, default=None, port=0):
         self.answers = dict(answers or {})
         self.default = default
         self.requests = []
@@ -37,12 +37,13 @@ class Monitor:
 
         class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
             daemon_threads = True
+            allow_reuse_address = True
             request_queue_size = 64
 
             def handle_error(self, request, address):
                 pass
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

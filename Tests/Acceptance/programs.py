@@ -47,3 +47,15 @@ def run(command, seconds, **options):
     if done.returncode:
         raise suite.Failure(f"{Path(str(command[0])).name} ended with {done.returncode}:\n{done.stdout[-3000:]}")
     return done.stdout
+
+
+def start(command):
+    """Starts it in the background; `finish` waits for it and takes what it printed."""
+    return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            errors="replace")
+
+
+def finish(process):
+    output, _ = process.communicate()
+    suite.check(process.returncode == 0, f"ended with {process.returncode}:\n{output[-3000:]}")
+    return output

@@ -24,6 +24,8 @@ def tests(context):
         suite.Test("mutated and random frames", lambda: fuzz(context), alone=True),
         suite.Test("mutated and random frames where logins and permissions are checked",
                    lambda: fuzz_with_permissions(context), alone=True),
+        suite.Test("mutated and random frames while the configuration is reloaded",
+                   lambda: fuzz_with_reloads(context), alone=True),
         suite.Test("mutated and random frames on a TLS port", lambda: fuzz_tls(context), alone=True),
         suite.Test("readers that do not read", lambda: slow(context), alone=True),
         suite.Test("connections that go silent", lambda: silent(context), alone=True),
@@ -93,6 +95,41 @@ def fuzz_with_permissions(context):
             return programs.run([program, server.port, frames, context.seed + number, "login=w:p"],
                                 60 + frames / 20_000)
         return with_steady_memory(server, load, PARTS)
+
+
+# What one reload after the other says: the fuzzer's account changes; the witness may do what it does in all of them.
+ACCOUNT = ("users: [ {{ user: w, password: p,"
+           " permissions: {{ publish: {{ deny: [ {0} ] }}, subscribe: {{ deny: [ {1} ] }} }} }} ]")
+RELOADED = [
+    f"accounts {{ A {{ {ACCOUNT.format('fuzz.a.>', 'fuzz.b.>')} }}, B {{}} }}",
+    f"""accounts {{
+      A {{ {ACCOUNT.format('fuzz.c.>', 'fuzz.a.*')}
+          exports: [ {{ stream: "fuzz.>" }} ], mappings = {{ "fuzz.b": "fuzz.a", "fuzz.c.*": "fuzz.$1.d" }} }}
+      B {{ users: [ {{ user: x, password: y }} ]
+          imports: [ {{ stream: {{ account: A, subject: "fuzz.>" }}, prefix: "from" }} ] }}
+    }}
+    ping_interval: "1s", max_control_line: 2048""",
+    f"""accounts {{
+      A {{ {ACCOUNT.format('fuzz.x', 'fuzz.x')}, imports: [ {{ service: {{ account: B, subject: "fuzz.a" }} }} ]
+          mappings = {{ "fuzz.b": [ {{ destination: "fuzz.a", weight: 50% }} ] }} }}
+      B {{ exports: [ {{ service: "fuzz.a" }} ] }}
+    }}
+    max_payload: 2048""",
+]
+
+
+def fuzz_with_reloads(context):
+    if context.server == context.peer:
+        return "nats-server now and then closes a connection that is made during a reload"
+    program, frames = fuzzer(context), context.frames // 5
+    with servers.running(context.server, context.folder, RELOADED[0]) as server:
+        load = programs.start([program, server.port, frames, context.seed, "login=w:p"])
+        reloads = 0
+        while load.poll() is None:
+            reloads += 1
+            line = server.reload(RELOADED[reloads % len(RELOADED)])
+            suite.check("Reloaded" in line, line)
+        return f"{programs.finish(load)}{reloads} reloads meanwhile"
 
 
 def fuzz_tls(context):

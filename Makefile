@@ -18,7 +18,8 @@ help: ## this list
 
 up: release ## build natsd and run it here until Ctrl-C (ARGS="-p 4333" for other flags)
 	@printf '%s\n' '' \
-	  'natsd starts now, with $(CONFIG). Clients connect to nats://127.0.0.1:4222.' \
+	  'natsd starts now, with $(CONFIG). Clients connect to nats://127.0.0.1:4222;' \
+	  'http://127.0.0.1:8222/ shows what it does.' \
 	  'Try it from another terminal:' \
 	  '  nc 127.0.0.1 4222          then type  SUB greet 1  and  PUB greet 5  and  hello' \
 	  '  nats sub greet  and  nats pub greet hello   with the nats command, or any NATS client' \

@@ -19,8 +19,6 @@ public final class SubscriptionIndex: @unchecked Sendable {
     public var fanoutMaximum = 0
     /// The sum over all matches; divided by `matches` the average.
     public var fanoutTotal: UInt64 = 0
-
-    public init() {}
   }
 
   /// The memory of the records in this index.

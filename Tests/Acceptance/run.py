@@ -20,7 +20,10 @@ from pathlib import Path
 import suite
 
 HERE = Path(__file__).resolve().parent
-SUITES = ["commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "robustness", "image", "exporter"]
+SUITES = [
+    "commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "robustness",
+    "image", "exporter",
+]
 
 
 def arguments():

@@ -288,7 +288,7 @@ def accepted(question, path):
     if "ACCOUNT.SYS.SUBSZ" in question and "subscriptions_list" in path:
         return True
     # Pages of a list without an order.
-    if "subsz" in question and "limit=" in question and path.endswith(".subject"):
+    if "subsz" in question and "limit=" in question and "subscriptions_list[" in path:
         return True
     # A client's first SUB comes before or after the event.
     if question == "event" and path.endswith("num_subscriptions"):

@@ -1,4 +1,5 @@
 import Bytes
+import Configuration
 
 /// Text in quotes as Go prints it.
 func quoted(_ bytes: UnsafeRawBufferPointer) -> String { GoString.quote(bytes) }
@@ -74,15 +75,35 @@ extension Connection {
     server.logger.trace("\(label) - ->> MSG_PAYLOAD: [\(shown)]")
   }
 
-  /// What a trace shows of a message, in quotes; nothing of an empty one (FEATURES 3.040, 3.048).
   private func tracedPart(_ body: UnsafeRawBufferPointer, _ headerLength: Int) -> String? {
-    let log = server.settings.options.log
+    server.settings.options.log.tracedPart(body, headerLength)
+  }
+}
+
+extension LogOptions {
+  /// What a trace shows of a message, in quotes; nothing of an empty one (FEATURES 3.040, 3.048).
+  func tracedPart(_ body: UnsafeRawBufferPointer, _ headerLength: Int) -> String? {
     // Headers end with an empty line, which is not shown.
-    let part = log.traceHeaders ? UnsafeRawBufferPointer(rebasing: body.prefix(max(0, headerLength - 4))) : body
+    let part = traceHeaders ? UnsafeRawBufferPointer(rebasing: body.prefix(max(0, headerLength - 4))) : body
     if part.isEmpty { return nil }
-    guard log.maxTracedMessageLength > 0, part.count > log.maxTracedMessageLength else { return quoted(part) }
-    let beginning = UnsafeRawBufferPointer(rebasing: part.prefix(log.maxTracedMessageLength))
+    guard maxTracedMessageLength > 0, part.count > maxTracedMessageLength else { return quoted(part) }
+    let beginning = UnsafeRawBufferPointer(rebasing: part.prefix(maxTracedMessageLength))
     return quoted(beginning).dropLast() + "...\""
+  }
+}
+
+extension Worker {
+  /// A message of the server itself; in the system account only with `trace_verbose` (FEATURES 3.039).
+  func traceOwn(_ subject: [UInt8], reply: [UInt8], header: [UInt8], payload: [UInt8], in account: Account) {
+    let log = server.settings.options.log
+    guard log.traceVerbose || !account.isSystem else { return }
+    let sender = account.isSystem ? "SYSTEM" : "ACCOUNT"
+    let (subject, reply) = (String(decoding: subject, as: UTF8.self), String(decoding: reply, as: UTF8.self))
+    server.logger.trace("\(sender) - <<- [PUB \(subject) \(reply) \(header.count + payload.count)]")
+    (header + payload).withUnsafeBytes { bytes in
+      guard let shown = log.tracedPart(bytes, header.count) else { return }
+      server.logger.trace("\(sender) - <<- MSG_PAYLOAD: [\(shown)]")
+    }
   }
 }
 

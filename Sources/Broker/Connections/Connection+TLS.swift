@@ -19,12 +19,12 @@ extension Connection {
     case .auto(let fallback):
       handshakeComesFirst = true
       phase = .sniffing
-      handshakeTimer = worker.loop.schedule(afterNanoseconds: fallback) { [weak self] in
-        guard let self, self.phase == .sniffing else { return }
-        self.handshakeTimer = nil
-        self.handshakeComesFirst = false
-        self.sendInfo()
-        self.beginAfterInfo(options, allowsPlain: allowsPlain)
+      handshakeTimer = worker.loop.schedule(afterNanoseconds: fallback) { [self] in
+        guard phase == .sniffing else { return }
+        handshakeTimer = nil
+        handshakeComesFirst = false
+        sendInfo()
+        beginAfterInfo(options, allowsPlain: allowsPlain)
       }
     case .off:
       sendInfo()
@@ -38,10 +38,10 @@ extension Connection {
       return
     }
     phase = .sniffing
-    handshakeTimer = worker.loop.schedule(afterNanoseconds: options.timeoutNanoseconds) { [weak self] in
-      guard let self, self.phase == .sniffing else { return }
-      self.handshakeTimer = nil
-      self.openPlain()
+    handshakeTimer = worker.loop.schedule(afterNanoseconds: options.timeoutNanoseconds) { [self] in
+      guard phase == .sniffing else { return }
+      handshakeTimer = nil
+      openPlain()
     }
   }
 
@@ -74,8 +74,8 @@ extension Connection {
     worker.flushStages()
     phase = .handshaking
     tls = TLSStream(serving: state.pointee.descriptor, context: tlsContext!, scratch: worker.tlsScratch)
-    handshakeTimer = worker.loop.schedule(afterNanoseconds: options.timeoutNanoseconds) { [weak self] in
-      self?.handshakeTimedOut()
+    handshakeTimer = worker.loop.schedule(afterNanoseconds: options.timeoutNanoseconds) { [self] in
+      handshakeTimedOut()
     }
     continueHandshake()
   }

@@ -15,7 +15,9 @@ extension Connection {
       let shortest = min(Self.firstPingNanoseconds, interval)
       delay = shortest + Int64.random(in: 0...max(1, shortest / 5))
     }
-    pingTimer = worker.loop.schedule(afterNanoseconds: delay) { [weak self] in self?.pingTimerFired() }
+    // Strong, here and in the other timers that closing cancels: one weak reference would make every retain of the
+    // connection several times as dear, for as long as it lives.
+    pingTimer = worker.loop.schedule(afterNanoseconds: delay) { [self] in pingTimerFired() }
   }
 
   private func pingTimerFired() {

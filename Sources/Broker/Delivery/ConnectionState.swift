@@ -68,6 +68,8 @@ struct ConnectionState {
   var outBytes: UInt64 = 0
   /// Publishers that waited in vain for this reader do not wait again before this time (monotonic nanoseconds).
   var pauseAgainAt: Int64 = 0
+  /// When messages were last sent (monotonic nanoseconds); 0 before the first.
+  var lastDelivery: Int64 = 0
   /// When the backlog last moved (monotonic nanoseconds); 0 without a backlog.
   var stalledSince: Int64 = 0
 

@@ -32,6 +32,9 @@ extension Worker {
   func publish(
     _ subject: some Collection<UInt8>, reply: [UInt8]? = [], header: [UInt8] = [], payload: [UInt8], in account: Account
   ) -> Bool {
+    if server.logger.isTraceOn {
+      traceOwn(Array(subject), reply: reply ?? [], header: header, payload: payload, in: account)
+    }
     let saved = passage
     passage = Passage()
     depth += 1

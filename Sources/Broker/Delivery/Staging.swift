@@ -26,6 +26,7 @@ extension Worker {
     }
     connection.pointee.outMessages &+= stage.pointee.messages
     connection.pointee.outBytes &+= stage.pointee.payloadBytes
+    if stage.pointee.messages > 0 { connection.pointee.lastDelivery = loop.now }
     let framed = connection.pointee.flags.contains(.framed)
     if framed || connection.pointee.isWriting || connection.pointee.backlogHead != nil {
       appendBacklog(connection, stage, skipping: 0)

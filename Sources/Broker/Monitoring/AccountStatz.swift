@@ -17,7 +17,7 @@ struct AccountStatzOptions: Sendable {
 /// One account's figures, in `/accstatz` and in the connections event (FEATURES 11.097).
 struct AccountStatistics: Sendable, JSONWritable {
   let name: String
-  let connections: Int
+  var connections: Int
   let subscriptions: Int
   let traffic: TrafficCounts
   let slowConsumers: UInt64

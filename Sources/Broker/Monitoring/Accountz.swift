@@ -170,7 +170,7 @@ extension Monitor {
       connections: account.connectionCount, subscriptions: account.subscriptionCount, mappings: options.mappings,
       exports: services + (account.isSystem ? server.system.exports : []) + streams,
       imports: streamImports + serviceImports + server.system.imports(of: account),
-      statistics: SublistStatistics(statistics: account.index.statistics))
+      statistics: SublistStatistics(account.index))
   }
 }
 

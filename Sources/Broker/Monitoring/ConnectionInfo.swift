@@ -126,7 +126,13 @@ extension Connection {
     info.outMessages = state.pointee.outMessages
     info.outBytes = state.pointee.outBytes
     info.pendingBytes = state.pointee.backlogBytes
+    let delivery = state.pointee.lastDelivery
     csys_unlock(state.lockPointer)
+    if delivery > 0 {
+      let clock = worker.loop.clock
+      let wall = clock.wallNanoseconds() - (clock.monotonicNanoseconds() - delivery)
+      info.lastActivity = max(lastActivityWall, wall)
+    }
     info.stalls = stalls
     info.subscriptionCount = Int(subscriptions.count)
     info.name = options.name

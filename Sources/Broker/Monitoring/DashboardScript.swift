@@ -23,7 +23,8 @@ enum DashboardScript {
       const units = ["", " k", " M", " G", " T"];
       let unit = 0;
       while (Math.abs(number) >= 10000 && unit < units.length - 1) { number /= 1000; unit++; }
-      return (unit && Math.abs(number) < 100 ? number.toFixed(1) : Math.round(number).toLocaleString("en")) + units[unit];
+      const shown = unit && Math.abs(number) < 100 ? number.toFixed(1) : Math.round(number).toLocaleString("en");
+      return shown + units[unit];
     }
 
     function size(bytes) {
@@ -139,7 +140,8 @@ enum DashboardScript {
       const name = now.server_name === now.server_id ? "Server " + now.server_id.slice(0, 8) + "…" : now.server_name;
       document.title = name + " · natsd";
       byId("name").textContent = name;
-      byId("about").textContent = now.version + ", up " + now.uptime + (now.cluster.name ? ", cluster " + now.cluster.name : "");
+      const cluster = now.cluster.name ? ", cluster " + now.cluster.name : "";
+      byId("about").textContent = now.version + ", up " + now.uptime + cluster;
       const limit = now.gomemlimit || 0;
       byId("tiles").replaceChildren(
         tile("Connections", short(now.connections), short(now.total_connections) + " since the start"),

@@ -2,8 +2,8 @@ import HTTP
 import JSON
 import Metrics
 
-/// `/metrics` in Prometheus' formats: the families that the exporter makes of the same endpoints, so that dashboards work
-/// with either. `?prefix=nats` renames them as the exporter's flag does.
+/// `/metrics` in Prometheus' formats: the families that the exporter makes of the same endpoints, so that dashboards
+/// work with either. `?prefix=nats` renames them as the exporter's flag does.
 final class MetricsPage: @unchecked Sendable {
   // Invariant: made for one request; what it gathers is touched on the monitor's background thread only.
   private let monitor: Monitor

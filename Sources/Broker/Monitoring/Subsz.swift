@@ -36,29 +36,45 @@ struct SubszOptions: Sendable {
 
 /// Figures of the subject index (FEATURES 11.049). Caches belong to loops: their hits are not told apart by account.
 struct SublistStatistics: Sendable {
-  var statistics = SubscriptionIndex.Statistics()
+  var subscriptions = 0
+  var inserts: UInt64 = 0
+  var removes: UInt64 = 0
+  var matches: UInt64 = 0
+  var fanoutMaximum = 0
+  var fanoutTotal: UInt64 = 0
+
+  init() {}
+
+  init(_ index: SubscriptionIndex) {
+    let statistics = index.statistics
+    subscriptions = statistics.subscriptions
+    inserts = statistics.inserts
+    removes = statistics.removes
+    matches = statistics.matches
+    fanoutMaximum = statistics.fanoutMaximum
+    fanoutTotal = statistics.fanoutTotal
+  }
 
   static func + (left: SublistStatistics, right: SublistStatistics) -> SublistStatistics {
     var sum = left
-    sum.statistics.subscriptions += right.statistics.subscriptions
-    sum.statistics.inserts &+= right.statistics.inserts
-    sum.statistics.removes &+= right.statistics.removes
-    sum.statistics.matches &+= right.statistics.matches
-    sum.statistics.fanoutTotal &+= right.statistics.fanoutTotal
-    sum.statistics.fanoutMaximum = max(sum.statistics.fanoutMaximum, right.statistics.fanoutMaximum)
+    sum.subscriptions += right.subscriptions
+    sum.inserts &+= right.inserts
+    sum.removes &+= right.removes
+    sum.matches &+= right.matches
+    sum.fanoutTotal &+= right.fanoutTotal
+    sum.fanoutMaximum = max(sum.fanoutMaximum, right.fanoutMaximum)
     return sum
   }
 
   func writeFields(to writer: inout JSONWriter) {
-    let matches = statistics.matches
-    writer.field("num_subscriptions", statistics.subscriptions)
+    writer.field("num_subscriptions", subscriptions)
     writer.field("num_cache", 0)
-    writer.field("num_inserts", statistics.inserts)
-    writer.field("num_removes", statistics.removes)
+    writer.field("num_inserts", inserts)
+    writer.field("num_removes", removes)
     writer.field("num_matches", matches)
     writer.field("cache_hit_rate", 0)
-    writer.field("max_fanout", statistics.fanoutMaximum)
-    writer.field("avg_fanout", matches == 0 ? 0 : Double(statistics.fanoutTotal) / Double(matches))
+    writer.field("max_fanout", fanoutMaximum)
+    writer.field("avg_fanout", matches == 0 ? 0 : Double(fanoutTotal) / Double(matches))
   }
 }
 
@@ -135,7 +151,7 @@ extension Monitor {
   private func subsz(_ options: SubszOptions, total: Int, _ page: [SubscriptionDetail]) -> Subsz {
     var statistics = SublistStatistics()
     for account in server.settings.accounts.values where options.account.isEmpty || account.name == options.account {
-      statistics = statistics + SublistStatistics(statistics: account.index.statistics)
+      statistics = statistics + SublistStatistics(account.index)
     }
     return Subsz(
       serverID: server.info.serverID, now: wallNanoseconds, statistics: statistics, total: total,

@@ -2,8 +2,8 @@ import CSystem
 import Glibc
 import Reactor
 
-/// The answer of `/stacksz` (FEATURES 11.018). Go's runtime prints the stack of each goroutine there; a Swift program has
-/// threads, of which the kernel tells name, state and what they wait for.
+/// The answer of `/stacksz` (FEATURES 11.018). Go's runtime prints the stack of each goroutine there; a Swift program
+/// has threads, of which the kernel tells name, state and what they wait for.
 enum ThreadList {
   static func read() -> [UInt8] {
     var text = ""

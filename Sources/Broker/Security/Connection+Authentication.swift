@@ -9,11 +9,11 @@ extension Connection {
   /// The longest that authentication may take counts from here.
   func startAuthenticationTimer() {
     let limit = server.settings.options.authorization.timeoutNanoseconds
-    authenticationTimer = worker.loop.schedule(afterNanoseconds: limit) { [weak self] in
-      guard let self, self.phase != .closed else { return }
-      self.authenticationTimer = nil
-      self.sendError("Authentication Timeout")
-      self.close(.authenticationTimeout)
+    authenticationTimer = worker.loop.schedule(afterNanoseconds: limit) { [self] in
+      guard phase != .closed else { return }
+      authenticationTimer = nil
+      sendError("Authentication Timeout")
+      close(.authenticationTimeout)
     }
   }
 

@@ -67,8 +67,11 @@ extension SystemServices {
     guard let system = server.settings.systemAccount, subjects.contains(where: { hasInterest(system, $0) }),
       beginCounting(account.name)
     else { return }
+    let connections = account.connectionCount
     monitor.accountStatistics(of: [account]) { [self] list in
-      guard let statistics = list.first else { return }
+      guard var statistics = list.first else { return }
+      // The number at the moment that is told of.
+      statistics.connections = connections
       let event = connectionsEvent(statistics)
       worker.loop.submit { [self] in
         for subject in subjects {

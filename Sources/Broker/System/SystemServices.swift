@@ -5,8 +5,8 @@ import Subjects
 
 /// What the server answers and tells in its system account (FEATURES 11.3), and the few services that every account has.
 ///
-/// Invariant: the lists are guarded by `lock`. Requests are taken on the loop they arrive on; events are published by the
-/// loop they happen on, so that those about one connection keep their order.
+/// Invariant: the lists are guarded by `lock`. Requests are taken on the loop they arrive on; events are published by
+/// the loop they happen on, so that those about one connection keep their order.
 final class SystemServices: @unchecked Sendable {
   unowned let server: Server
   var monitor: Monitor { server.monitor }

@@ -67,7 +67,7 @@ final class ServerProgram: @unchecked Sendable {
     }
     writePorts(files)
     watchConfiguration()
-    csys_release_startup_pages()
+    csys_forget_code()
     loops.run()
     profiling?.stop()
     RunFiles(disk: disk, options: self.options).removePorts(logger)

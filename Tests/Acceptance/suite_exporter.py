@@ -49,7 +49,7 @@ def tests(context):
         ("nats-server 2.10 with and without JetStream", older_server),
         ("natsd gives the families that nats-server gives", natsd),
         ("Prometheus scrapes it, queries answer; promtool finds only what is inherited", prometheus_scrape),
-        ("promtool: OpenMetrics is what Prometheus reads", open_metrics),
+        ("OpenMetrics and gzip for those who ask, with the same names", open_metrics),
         ("a server that comes late, goes and comes back", restart),
         ("server_id from the server itself, also when it comes late", identity),
         ("several servers, each labelled; one of them down", several),

@@ -7,6 +7,8 @@ import Reactor
 extension Connection {
   /// How long a peer may take to read the last words.
   private static let goodbyeNanoseconds: Int64 = 1_000_000_000
+  /// How long a peer may take to close its side once it has been told.
+  private static let lingerNanoseconds: Int64 = 250_000_000
 
   /// Ends the connection from any loop: nothing more is queued for it, the owner closes it.
   func requestClose(_ reason: CloseReason) {
@@ -37,18 +39,29 @@ extension Connection {
     let isDrained = state.pointee.backlogHead == nil && !state.pointee.isWriting
     csys_unlock(state.lockPointer)
     guard phase == .closing else { return }
-    if isDrained {
-      finishClose()
-      return
-    }
     updateInterest()
-    worker.loop.schedule(afterNanoseconds: Self.goodbyeNanoseconds) { [weak self] in self?.finishClose() }
+    if isDrained {
+      sayGoodbye()
+    } else {
+      lingerTimer = worker.loop.schedule(afterNanoseconds: Self.goodbyeNanoseconds) { self.finishClose() }
+    }
+  }
+
+  /// Everything is written. This side is closed first: bytes that the peer is still sending would make the kernel
+  /// reset the connection, and the peer would lose the error that it was told.
+  func sayGoodbye() {
+    tls?.shutdown()
+    shutdown(state.pointee.descriptor, Int32(SHUT_WR))
+    if let lingerTimer { worker.loop.cancel(lingerTimer) }
+    lingerTimer = worker.loop.schedule(afterNanoseconds: Self.lingerNanoseconds) { self.finishClose() }
   }
 
   /// Nothing is written or read from here on; the descriptor is closed when no loop can be using it.
   func finishClose() {
     guard phase != .closed else { return }
     phase = .closed
+    if let lingerTimer { worker.loop.cancel(lingerTimer) }
+    lingerTimer = nil
     csys_lock(state.lockPointer)
     state.pointee.isClosed = true
     if state.pointee.isArmed {

@@ -57,6 +57,7 @@ final class Connection: EventSource, @unchecked Sendable {
   // Timers.
   var pingTimer: TimerToken?
   var authenticationTimer: TimerToken?
+  var lingerTimer: TimerToken?
   var pingsOutstanding = 0
   var pingSentAt: Int64 = 0
   var roundTripNanoseconds: Int64 = 0
@@ -327,5 +328,5 @@ final class Connection: EventSource, @unchecked Sendable {
   }
 
   /// The backlog is gone.
-  func drained() { if phase == .closing { finishClose() } }
+  func drained() { if phase == .closing { sayGoodbye() } }
 }

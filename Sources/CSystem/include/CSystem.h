@@ -150,9 +150,6 @@ static inline uint64_t csys_hash_seed(void) { return csys_hash_seeds[0]; }
 static inline uint64_t csys_hash_seed2(void) { return csys_hash_seeds[1]; }
 /// memmem: where `wanted` first stands in `bytes`, or NULL.
 const void *csys_find(const void *bytes, size_t count, const void *wanted, size_t wanted_count);
-/// Unmaps the program's own code: what start-up used and nothing else needs stays out, the rest is mapped again on
-/// use, from the page cache. Most of an idle server's resident memory is such code.
-void csys_release_startup_pages(void);
 
 // ---- profiling (profile.c). One profile at a time; all calls from one thread.
 /// Where stacks may be: pairs of start and end, sorted.

@@ -188,7 +188,7 @@ class Scene:
         for login in (("a", "wrong"), ("b", "b")):
             try:
                 Client(self.server.port, *login, name="other").close()
-            except EOFError:
+            except (EOFError, ConnectionResetError):
                 pass
             self.wait_for_closed(2 if login[1] == "wrong" else 3)
         return self

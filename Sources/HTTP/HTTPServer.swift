@@ -32,7 +32,7 @@ public final class HTTPServer: @unchecked Sendable {
   }
 
   let loop: EventLoop
-  let options: Options
+  private(set) var options: Options
   let handler: Handler
   /// One read buffer and one pair of TLS buffers for all connections: a loop reads one at a time.
   let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 64)
@@ -43,6 +43,9 @@ public final class HTTPServer: @unchecked Sendable {
   private var stopped: (@Sendable () -> Void)?
   private var dateSecond = Int64.min
   private var dateText = ""
+
+  /// New connections get these certificates; those that are open keep theirs. Call on the loop.
+  public func renew(tls: TLSContext) { options.tls = tls }
 
   public init(loop: EventLoop, options: Options = Options(), handler: @escaping Handler) {
     self.loop = loop

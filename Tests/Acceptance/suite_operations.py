@@ -511,7 +511,7 @@ def no_watch_by_default(context):
 def rotating(context, folder):
     ours(context)
     secret = Mounted(temporary(context) / "tls", {"tls.crt": (folder / "server.pem").read_bytes(), "tls.key": (folder / "server.key").read_bytes()})
-    config = f"config_watch: true\ntls {{ cert_file: '{secret.folder}/tls.crt', key_file: '{secret.folder}/tls.key' }}"
+    config = f"config_watch: true\nhttps: '127.0.0.1:-1'\ntls {{ cert_file: '{secret.folder}/tls.crt', key_file: '{secret.folder}/tls.key' }}"
     tls = ssl.create_default_context(cafile=folder / "ca.pem")
     tls.check_hostname = False
 
@@ -522,6 +522,11 @@ def rotating(context, folder):
         client.sendall(b'CONNECT {"verbose":false}\r\nPING\r\n')
         return client, dict(entry[0] for entry in client.getpeercert()["subject"])["commonName"]
 
+    def monitoring_name(server):
+        port = int(re.search(r"Starting https monitor on \S+:(\d+)", server.log()).group(1))
+        with tls.wrap_socket(socket.create_connection(("127.0.0.1", port), 5)) as client:
+            return dict(entry[0] for entry in client.getpeercert()["subject"])["commonName"]
+
     def ping(client):
         client.sendall(b"PING\r\n")
         data = b""
@@ -531,6 +536,7 @@ def rotating(context, folder):
 
     with servers.running(context.server, context.folder, config) as server:
         first, name = connect(server.port)
+        expect(monitoring_name(server), "localhost", "first certificate of monitoring")
         with first:
             ping(first)
             expect(name, "localhost", "first certificate")
@@ -540,6 +546,7 @@ def rotating(context, folder):
             second, name = connect(server.port)
             with second:
                 expect(name, "two.example", "certificate of a new connection")
+            expect(monitoring_name(server), "two.example", "certificate of monitoring")
             ping(first)
             offset = server.log_size()
             # A key that does not belong to the certificate changes nothing.

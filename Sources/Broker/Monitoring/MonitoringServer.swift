@@ -10,6 +10,7 @@ import Reactor
 final class MonitoringServer: @unchecked Sendable {
   private let monitor: Monitor
   private var servers: [HTTPServer] = []
+  private var secureServer: HTTPServer?
   /// Where the endpoints are, as the ports file shows it.
   private(set) var urls: [String] = []
 
@@ -20,12 +21,23 @@ final class MonitoringServer: @unchecked Sendable {
     let monitoring = options.monitoring
     if monitoring.port != 0 { try listen(options, port: monitoring.port, tls: nil, loop, logger) }
     guard monitoring.tlsPort != 0, let tls = options.tls else { return }
+    let context: TLSContext
+    do { context = try Self.context(tls) } catch { throw MonitoringStartError("\(error)") }
+    try listen(options, port: monitoring.tlsPort, tls: context, loop, logger)
+    secureServer = servers.last
+  }
+
+  /// A reload may have brought new certificates. Loop 0.
+  func follow(_ options: ServerOptions) {
+    guard let secureServer, let tls = options.tls, let context = try? Self.context(tls) else { return }
+    secureServer.renew(tls: context)
+  }
+
+  private static func context(_ tls: TLSOptions) throws -> TLSContext {
     // Browsers and probes have no client certificates.
     var parameters = tls.parameters
     parameters.verifiesClients = false
-    let context: TLSContext
-    do { context = try TLSContext(.server, parameters) } catch { throw MonitoringStartError("\(error)") }
-    try listen(options, port: monitoring.tlsPort, tls: context, loop, logger)
+    return try TLSContext(.server, parameters)
   }
 
   private func listen(
@@ -55,6 +67,7 @@ final class MonitoringServer: @unchecked Sendable {
   func stop() {
     for server in servers { server.stop() }
     servers = []
+    secureServer = nil
   }
 
   // MARK: endpoints

@@ -24,6 +24,7 @@ extension Server {
         }
       }
     }
+    loops.loops[0].submit { [self] in monitoring.follow(new.options) }
     closeExcessConnections(new.options.maxConnections)
     let digest = options.configurationDigest
     logger.info("Reloaded server configuration\(digest.isEmpty ? "" : " (\(digest))")")

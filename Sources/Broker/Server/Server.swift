@@ -33,7 +33,7 @@ public final class Server: @unchecked Sendable {
   private var isLameDuck = false
   private(set) var monitor: Monitor!
   private(set) var system: SystemServices!
-  private var monitoring: MonitoringServer!
+  private(set) var monitoring: MonitoringServer!
   private var configurationTime: Int64
   /// Reads the configuration again and takes it; set by the program. Called on loop 0.
   public var reloadRequested: (@Sendable () throws -> Void)?

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Why a document could not be read. `description` is the text that Go's encoding/json gives for the same input, since
 /// nats-server shows it to users (FEATURES 7.042).
 public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -98,9 +100,7 @@ extension JSONError.Mismatch: CustomStringConvertible {
 /// Quoting as Go's strconv does it, for error texts.
 enum GoText {
   /// A text in double quotes.
-  static func quoted(_ text: String) -> String {
-    "\"" + text.unicodeScalars.map { escaped($0, quote: "\"") }.joined() + "\""
-  }
+  static func quoted(_ text: String) -> String { GoString.quote(text) }
 
   /// Bytes of an input in back quotes where Go allows it, else in double quotes.
   static func backquoted(_ bytes: [UInt8]) -> String {

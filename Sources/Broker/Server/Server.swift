@@ -20,7 +20,6 @@ public final class Server: @unchecked Sendable {
   let startWall: Int64
 
   private let lock: UnsafeMutablePointer<UInt32>
-  private var lastEventSequence: UInt64 = 0
   private var currentSettings: ServerSettings
   private var currentInfo: ServerInfo
   private var connectionCount = 0
@@ -103,14 +102,6 @@ public final class Server: @unchecked Sendable {
   func retire(_ release: @escaping @Sendable () -> Void) {
     let loop = loops.loops[0]
     loop.submit { loop.epochs.retire(on: loop.index, release) }
-  }
-
-  /// The number of the next event that the server publishes. Any thread.
-  func nextEventSequence() -> UInt64 {
-    csys_lock(lock)
-    defer { csys_unlock(lock) }
-    lastEventSequence += 1
-    return lastEventSequence
   }
 
   /// Swaps in what a reload has compiled.

@@ -41,7 +41,7 @@ final class MessageTrace {
       time: events[0].time)
   }
 
-  func report(from server: ServerEventInfo) -> [UInt8] {
+  func report(from server: EventServerInfo) -> [UInt8] {
     var writer = JSONWriter(capacity: 1024)
     writer.beginObject()
     writer.field("server", server)

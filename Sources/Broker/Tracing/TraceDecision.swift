@@ -69,7 +69,7 @@ extension Worker {
   /// Publishes what was noted, behind the message.
   func send(_ trace: MessageTrace) {
     guard server.settings.systemAccount != nil else { return }
-    let (header, payload) = trace.encoding.encode(trace.report(from: server.nextEventInfo()))
+    let (header, payload) = trace.encoding.encode(trace.report(from: server.system.nextIdentity()))
     publishSoon(
       ServerMessage(account: trace.home, subject: Array(trace.destination.utf8), header: header, payload: payload))
   }

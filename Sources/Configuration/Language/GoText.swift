@@ -3,27 +3,7 @@ import Bytes
 /// Values in the notation of Go's `fmt`, which nats-server's texts are made with.
 enum GoText {
   /// `%q`: double quotes, with escapes for what does not print.
-  static func quoted(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\u{07}": result += "\\a"
-      case "\u{08}": result += "\\b"
-      case "\u{0C}": result += "\\f"
-      case "\n": result += "\\n"
-      case "\r": result += "\\r"
-      case "\t": result += "\\t"
-      case "\u{0B}": result += "\\v"
-      case _ where isPrintable(scalar): result.unicodeScalars.append(scalar)
-      case _ where scalar.value < 0x80: result += "\\x" + hexadecimal(scalar.value, digits: 2)
-      case _ where scalar.value < 0x10000: result += "\\u" + hexadecimal(scalar.value, digits: 4)
-      default: result += "\\U" + hexadecimal(scalar.value, digits: 8)
-      }
-    }
-    return result + "\""
-  }
+  static func quoted(_ text: String) -> String { GoString.quote(text) }
 
   /// `%q` of a list: `["a" "b"]`.
   static func quoted(_ texts: [String]) -> String {
@@ -125,21 +105,6 @@ enum GoText {
     if exponent < 0 { return "0." + String(repeating: "0", count: -exponent - 1) + digits }
     if digits.count <= exponent + 1 { return digits + String(repeating: "0", count: exponent + 1 - digits.count) }
     return "\(digits.prefix(exponent + 1)).\(digits.dropFirst(exponent + 1))"
-  }
-
-  private static func hexadecimal(_ value: UInt32, digits: Int) -> String {
-    let text = String(value, radix: 16)
-    return String(repeating: "0", count: max(0, digits - text.count)) + text
-  }
-
-  private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
-    if scalar.value < 0x80 { return scalar.value >= 0x20 && scalar.value < 0x7F }
-    switch scalar.properties.generalCategory {
-    case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator, .spaceSeparator:
-      return false
-    default:
-      return true
-    }
   }
 }
 

@@ -94,7 +94,10 @@ class Client:
         return data
 
     def receive(self):
-        data = self.socket.recv(1 << 20)
+        try:
+            data = self.socket.recv(1 << 20)
+        except ConnectionResetError:  # closed while something of ours was not read yet
+            data = b""
         if not data:
             raise EOFError("the server closed the connection")
         self.buffer += data

@@ -8,6 +8,7 @@ import certificates
 import programs
 import servers
 import suite
+import suite_commandline
 
 # The same load several times: memory after the last, over memory after the first, is what may stay (fragmentation). A
 # leak of one small object a connection or subscription would be more.
@@ -28,6 +29,7 @@ def tests(context):
                    lambda: fuzz_with_reloads(context), alone=True),
         suite.Test("mutated and random frames on a TLS port", lambda: fuzz_tls(context), alone=True),
         suite.Test("readers that do not read", lambda: slow(context), alone=True),
+        suite.Test("readers that do not read, and a memory limit", lambda: slow_in_little_memory(context), alone=True),
         suite.Test("connections that go silent", lambda: silent(context), alone=True),
         suite.Test("a flood of connections at max_connections", lambda: flood(context), alone=True),
         suite.Test("20,000 subscriptions come and go while messages are published", lambda: churn(context), alone=True),
@@ -164,6 +166,41 @@ def slow(context):
         def load(_):
             return programs.run([stress(context), "slow", server.port, 10, 30_000], 120)
         return with_steady_memory(server, load)
+
+
+def slow_in_little_memory(context):
+    """Thirty readers with 64 MB of max_pending each stay inside a budget of 64 MiB together; the others go on."""
+    if suite_commandline.is_real_nats_server(context):
+        raise suite.Missing("a memory budget for pending output (natsd's own)")
+    with servers.running(context.server, context.folder, environment={"GOMEMLIMIT": "64MiB"}) as server:
+        idle = most = server.resident_kilobytes()
+        readers = [connected(server, "SUB load 1") for _ in range(30)]
+        healthy, publisher = connected(server, "SUB load 1"), connected(server)
+        message = b"PUB load 16384\r\n" + bytes(16384) + b"\r\n"
+        expected = 16 * (len("MSG load 1 16384\r\n") + 16384 + 2)
+        for _ in range(400):
+            publisher.sendall(message * 16 + b"PING\r\n")
+            received = 0
+            while received < expected:
+                received += len(healthy.recv(min(1 << 20, expected - received)))
+            answer = b""
+            while not answer.endswith(b"PONG\r\n"):
+                answer += publisher.recv(4096)
+            most = max(most, server.resident_kilobytes())
+        for reader in readers:
+            reader.close()
+        suite.check(most < 140 * 1024, f"{most} KB resident with a budget of 64 MiB")
+        return f"{idle} KB idle, {most} KB at most"
+
+
+def connected(server, *lines):
+    client = socket.create_connection(("127.0.0.1", server.port), 10)
+    client.recv(4096)
+    lines = ('CONNECT {"verbose":false,"pedantic":false}', *lines, "PING")
+    client.sendall("".join(f"{line}\r\n" for line in lines).encode())
+    while not client.recv(4096).endswith(b"PONG\r\n"):
+        pass
+    return client
 
 
 def silent(context):

@@ -22,7 +22,10 @@ extension Connection {
     closeReason = reason
     server.logger.debug("\(self.label) - Client connection closed: \(reason.rawValue)")
     if reason == .slowConsumerPendingBytes {
-      server.logger.info("\(self.label) - Slow Consumer Detected: MaxPending of \(state.pointee.maxPending) Exceeded")
+      let limit =
+        state.pointee.backlogBytes > state.pointee.maxPending
+        ? "MaxPending of \(state.pointee.maxPending)" : "memory budget of \(worker.outputBudget)"
+      server.logger.info("\(self.label) - Slow Consumer Detected: \(limit) Exceeded")
     }
     cancelTimers()
     server.monitor.willClose(self, reason)

@@ -20,7 +20,18 @@ struct Chunk {
   static let slack = 64
   static let headerSize = MemoryLayout<Chunk>.stride
 
+  /// Bytes of all chunks of the process (atomic).
+  private nonisolated(unsafe) static let allocated = {
+    let pointer = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+    pointer.initialize(to: 0)
+    return pointer
+  }()
+
+  /// Memory that output buffers take now, pooled ones included.
+  static var bytesInUse: Int { Int(csys_load64_relaxed(allocated)) }
+
   static func allocate() -> ChunkPointer {
+    csys_add64_relaxed(allocated, UInt64(memory))
     let pages = mmap(nil, memory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let pages, pages != MAP_FAILED else { fatalError("out of memory for output buffers") }
     let chunk = pages.bindMemory(to: Chunk.self, capacity: 1)
@@ -28,7 +39,10 @@ struct Chunk {
     return chunk
   }
 
-  static func free(_ chunk: ChunkPointer) { munmap(chunk, memory) }
+  static func free(_ chunk: ChunkPointer) {
+    munmap(chunk, memory)
+    csys_sub64(allocated, UInt64(memory))
+  }
 }
 
 typealias ChunkPointer = UnsafeMutablePointer<Chunk>
@@ -62,14 +76,5 @@ struct ChunkPool {
     chunk.pointee.next = free
     free = chunk
     count += 1
-  }
-
-  /// Gives unused chunks back to the system, all but `keep`.
-  mutating func shrink(keep: Int) {
-    while count > keep, let chunk = free {
-      free = chunk.pointee.next
-      count -= 1
-      Chunk.free(chunk)
-    }
   }
 }

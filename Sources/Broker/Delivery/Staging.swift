@@ -81,10 +81,15 @@ extension Worker {
 
   /// Whether more waits than may; nothing is added to the backlog from then on. The connection's lock is held.
   private func hasOverflowed(_ connection: ConnectionPointer) -> Bool {
-    guard connection.pointee.backlogBytes > connection.pointee.maxPending else { return false }
+    let backlog = connection.pointee.backlogBytes
+    let isOverBudget = backlog > Self.smallBacklog && Chunk.bytesInUse > outputBudget
+    guard backlog > connection.pointee.maxPending || isOverBudget else { return false }
     connection.pointee.isClosed = true
     return true
   }
+
+  /// Readers with no more than this are not closed because all backlogs together exceed the memory budget.
+  private static let smallBacklog = 1_048_576
 
   /// Closes a receiver whose backlog exceeds `max_pending` (FEATURES 1.032).
   private func overflowed(_ connection: ConnectionPointer) {

@@ -64,6 +64,8 @@ final class Worker: @unchecked Sendable {
   var counters: UnsafeMutablePointer<WorkerCounters>
   var sweepTimer: TimerToken?
   let tlsScratch = TLSScratch()
+  /// What all output buffers together may take: the memory budget of the process.
+  let outputBudget = Int(clamping: MemoryLimit.current.budgetBytes)
   private var random: UInt64
 
   init(index: Int, loop: EventLoop, server: Server) {

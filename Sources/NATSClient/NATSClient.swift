@@ -101,11 +101,13 @@ public final class NATSClient: @unchecked Sendable {
     refused: (@Sendable (ClientError) -> Void)? = nil
   ) {
     onLoop {
+      var problem: ClientError?
       self.update { session in
-        let problem = session.publish(subject, reply: reply, headers: headers, payload: payload)
-        guard let problem else { return }
-        if let refused { refused(problem) } else { session.act(.event(.refused(subject: subject, problem))) }
+        problem = session.publish(subject, reply: reply, headers: headers, payload: payload)
+        if let problem, refused == nil { session.act(.event(.refused(subject: subject, problem))) }
       }
+      // After the change: it may come back here.
+      if let problem { refused?(problem) }
     }
   }
 

@@ -79,6 +79,20 @@ import Testing
     other.closeAndWait()
   }
 
+  @Test(arguments: Program.all) func aRefusedPublishMayBeAnsweredWithAnother(_ program: Program) throws {
+    let server = try ServerFixture(program)
+    let client = try server.client()
+    try client.connectAndWait()
+    let received = Recorder<String>()
+    client.subscribe("why") { received.add($0.text) }
+    server.loop.submit {
+      client.publish("bad subject", []) { client.publish("why", Array("\($0)".utf8)) }
+    }
+    let texts = received.wait { !$0.isEmpty }
+    #expect(texts == ["invalid subject \"bad subject\""])
+    client.closeAndWait()
+  }
+
   // MARK: - Loss of the connection
 
   @Test(arguments: Program.all) func theConnectionComesBackWithItsSubscriptions(_ program: Program) throws {

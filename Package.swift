@@ -51,6 +51,8 @@ let package = Package(
       "Broker",
       ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Configuration", "Wire", "Subjects", "Metrics", "CSystem"]),
 
+    quietRoom("NATSClient", ["Bytes", "JSON", "Crypto", "Reactor", "CSystem"]),
+
     room("Metrics", ["Bytes", "JSON"]),
     quietRoom("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
@@ -71,6 +73,7 @@ let package = Package(
     tests("WireTests", ["Wire"]),
     tests("SubjectsTests", ["Subjects"]),
     tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
+    tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),
     tests("ExporterTests", ["Exporting", "HTTP", "Reactor"]),
   ],

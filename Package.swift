@@ -36,6 +36,7 @@ let package = Package(
     .systemLibrary(name: "COpenSSL"),
     .systemLibrary(name: "CZlib"),
     .systemLibrary(name: "CCrypt"),
+    .systemLibrary(name: "CYAML"),
 
     // Rooms, ground floor first; a room imports only rooms above its line.
     room("Bytes", ["CSystem"]),
@@ -53,6 +54,8 @@ let package = Package(
 
     room("Metrics", ["Bytes", "JSON"]),
     quietRoom("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
+
+    quietRoom("Reconciliation", ["Bytes", "JSON", "CYAML"]),
 
     .executableTarget(
       name: "natsd",
@@ -72,6 +75,7 @@ let package = Package(
     tests("SubjectsTests", ["Subjects"]),
     tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
     tests("MetricsTests", ["Metrics"]),
+    tests("ReconciliationTests", ["Reconciliation", "Bytes", "JSON"]),
     tests("ExporterTests", ["Exporting", "HTTP", "Reactor"]),
   ],
   swiftLanguageModes: [.v6]

@@ -36,6 +36,7 @@ let package = Package(
     .systemLibrary(name: "COpenSSL"),
     .systemLibrary(name: "CZlib"),
     .systemLibrary(name: "CCrypt"),
+    .systemLibrary(name: "CYAML"),
 
     // Rooms, ground floor first; a room imports only rooms above its line.
     room("Bytes", ["CSystem"]),
@@ -56,6 +57,8 @@ let package = Package(
     room("Metrics", ["Bytes", "JSON"]),
     quietRoom("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
+    quietRoom("Reconciliation", ["Bytes", "JSON", "CYAML"]),
+
     .executableTarget(
       name: "natsd",
       dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Profiling", "Reactor", "CSystem"],
@@ -75,6 +78,7 @@ let package = Package(
     tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),
+    tests("ReconciliationTests", ["Reconciliation", "Bytes", "JSON"]),
     tests("ExporterTests", ["Exporting", "HTTP", "Reactor"]),
   ],
   swiftLanguageModes: [.v6]

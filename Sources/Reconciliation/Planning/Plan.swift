@@ -46,8 +46,8 @@ public struct PlanStep: Sendable {
   public var requests: [APIRequest] = []
 }
 
-/// What is to be asked of a server, in the order to do it: deletions first, since they free subjects and names, dependents
-/// before what they depend on; then streams, origins before mirrors and sources; then consumers.
+/// What is to be asked of a server, in the order to do it: deletions first, since they free subjects and names,
+/// dependents before what they depend on; then streams, origins before mirrors and sources; then consumers.
 public struct Plan: Sendable {
   public var steps: [PlanStep]
 

@@ -1,0 +1,132 @@
+import Foundation
+import Glibc
+import JSON
+import Testing
+
+@testable import Reconciliation
+
+/// Speaks just enough of the protocol for requests, one at a time.
+private final class LiveServer {
+  private let descriptor: Int32
+  private var buffer: [UInt8] = []
+
+  init?(port: UInt16) {
+    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    let connected = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    guard connected == 0 else {
+      close(descriptor)
+      return nil
+    }
+    send(Array("CONNECT {\"verbose\":false}\r\nSUB reply 1\r\n".utf8))
+  }
+
+  deinit { close(descriptor) }
+
+  func ask(_ subject: String, _ body: [UInt8] = []) throws -> JSONValue {
+    send(Array("PUB \(subject) reply \(body.count)\r\n".utf8) + body + [13, 10])
+    while true {
+      let line = try readLine()
+      guard line.hasPrefix("MSG "), let size = line.split(separator: " ").last.flatMap({ Int($0) }) else { continue }
+      while buffer.count < size + 2 { try receive() }
+      let answer = Array(buffer.prefix(size))
+      buffer.removeFirst(size + 2)
+      return try JSONValue(parsing: answer)
+    }
+  }
+
+  func observed() throws -> ObservedState {
+    let streams = try ask("$JS.API.STREAM.LIST")["streams"]?.array ?? []
+    let consumers = try streams.compactMap { $0["config"]?["name"]?.string }.flatMap {
+      try ask("$JS.API.CONSUMER.LIST.\($0)")["consumers"]?.array ?? []
+    }
+    return ObservedState(streamInfos: streams, consumerInfos: consumers)
+  }
+
+  private func send(_ bytes: [UInt8]) {
+    _ = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+  }
+
+  private func readLine() throws -> String {
+    while true {
+      if let end = buffer.firstIndex(of: 10) {
+        let line = String(decoding: buffer[..<end], as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        buffer.removeFirst(end + 1)
+        return line
+      }
+      try receive()
+    }
+  }
+
+  private func receive() throws {
+    var bytes = [UInt8](repeating: 0, count: 65536)
+    let count = read(descriptor, &bytes, bytes.count)
+    guard count > 0 else { throw POSIXError(.ECONNRESET) }
+    buffer += bytes.prefix(count)
+  }
+}
+
+/// Against a running server with JetStream and nothing in it: `NATS_TEST_PORT` names its port on 127.0.0.1.
+@Suite(.enabled(if: ProcessInfo.processInfo.environment["NATS_TEST_PORT"] != nil))
+struct LiveServerTests {
+  @Test("a real server takes every planned request, and the second plan is empty")
+  func twice() throws {
+    let port = UInt16(ProcessInfo.processInfo.environment["NATS_TEST_PORT"]!)!
+    let server = try #require(LiveServer(port: port))
+    var resources: [Resource] = []
+    for file in ["orders.yaml", "buckets.yaml", "mirror.json"] {
+      let data = try Data(contentsOf: repository.appendingPathComponent("deploy/examples/\(file)"))
+      resources += ResourceReader.read([UInt8](data), file: file).resources
+    }
+    for (index, spec) in PlannerTests.streamSpecs.enumerated() where spec != "replicas: 3" {
+      // A server on its own has no tags to place by.
+      let fields = spec.hasPrefix("placement") ? "replicas: 1" : spec
+      resources.append(try resource(.stream, "name: L\(index), \(fields)", name: "l\(index)"))
+    }
+    for (index, spec) in PlannerTests.consumerSpecs.enumerated() {
+      let filter = spec.hasPrefix("filterSubject") ? "filterSubject: L0" : spec
+      let policy = ["maxAckPending", "backoff"].contains { spec.hasPrefix($0) } ? ", ackPolicy: explicit" : ""
+      let attempts = spec.hasPrefix("backoff") ? ", maxDeliver: 5" : ""
+      resources.append(
+        try resource(
+          .consumer, "streamName: L0, durableName: c\(index), \(filter)\(policy)\(attempts)", name: "c\(index)"))
+    }
+    var desired = DesiredState()
+    for resource in resources { #expect(desired.insert(resource) == nil) }
+    var planner = Planner(now: PlannerTests.now)
+    planner.ownership = Ownership(owner: "test")
+    planner.prunes = true
+    for request in planner.plan(desired: desired, observed: try server.observed()).requests {
+      let answer = try server.ask(request.subject, request.body)
+      #expect(answer["error"] == nil, "\(request.subject) \(String(decoding: request.body, as: UTF8.self))")
+    }
+    let second = planner.plan(desired: desired, observed: try server.observed())
+    #expect(second.requests.isEmpty && !second.hasDifferences, "\(second.text)")
+
+    let narrowed = try server.observed()
+    let changed = narrowed.configurations[.stream("ORDERS")].map { configuration -> JSONObject in
+      var configuration = configuration
+      configuration["max_age"] = JSONValue(60_000_000_000)
+      configuration["duplicate_window"] = JSONValue(60_000_000_000)
+      return configuration
+    }
+    let drift = try server.ask("$JS.API.STREAM.UPDATE.ORDERS", JSONValue.object(try #require(changed)).json())
+    #expect(drift["error"] == nil)
+    let repair = planner.plan(desired: desired, observed: try server.observed())
+    #expect(repair.counts.updated == 1)
+    for request in repair.requests { #expect(try server.ask(request.subject, request.body)["error"] == nil) }
+    #expect(!planner.plan(desired: desired, observed: try server.observed()).hasDifferences)
+
+    let prune = planner.plan(desired: DesiredState(), observed: try server.observed())
+    for request in prune.requests { #expect(try server.ask(request.subject, request.body)["error"] == nil) }
+    // The mirror is kept by preventDelete, and so is nothing else.
+    #expect(try server.observed().configurations.keys.map { "\($0)" } == ["stream ORDERS_COPY"])
+  }
+}

@@ -105,7 +105,8 @@ final class SegmentReader {
     var position = JournalFormat.roundUp(offset, to: JournalFormat.recordAlignment)
     while position + RecordHeader.byteCount <= size {
       let head = bytes(at: position, count: RecordHeader.byteCount)
-      if seal.mayOpen(head), range.contains(head.number(8, as: UInt64.self)), let (header, payload) = record(at: position)
+      if seal.mayOpen(head), range.contains(head.number(8, as: UInt64.self)),
+        let (header, payload) = record(at: position)
       {
         if found == nil { found = (position, header.sequence) }
         proven = max(proven, header.provenDurable)

@@ -30,7 +30,9 @@ import Testing
     let disk = SimulatedDisk(seed: 1)
     let (journal, _) = try open(disk)
     for batch in 0..<3 {
-      for _ in 0..<2 { _ = journal.append(owner: 1, kind: 0, [UInt8](repeating: UInt8(batch), count: 100), listener: 0) }
+      for _ in 0..<2 {
+        _ = journal.append(owner: 1, kind: 0, [UInt8](repeating: UInt8(batch), count: 100), listener: 0)
+      }
       journal.runTurn()
     }
     if closing { journal.close() }
@@ -79,7 +81,8 @@ import Testing
     while let record = recovery.next() { found.append(record.sequence) }
     let expected: [UInt64] = (1...6).filter { $0 < first || $0 > last }
     #expect(found == expected)
-    #expect(recovery.ending == .clean(next: 7))
+    let after: [JournalEnding?] = [.clean(next: 7), .tornTail(next: 7, laterRecords: false)]
+    #expect(after.contains(recovery.ending))
     #expect(recovery.report.skipped == [first...last])
     let journal = try recovery.start()
     #expect(journal.append(owner: 1, kind: 0, [], listener: 0) == .queued(7))
@@ -88,9 +91,9 @@ import Testing
   @Test func `a missing segment is damage, not an end`() throws {
     let disk = SimulatedDisk(seed: 1)
     let (journal, _) = try Self.open(disk)
-    for _ in 0..<12 {
+    for _ in 0..<16 {
       _ = journal.append(owner: 1, kind: 0, [UInt8](repeating: 1, count: 4000), listener: 0)
-      journal.runTurn()
+      while journal.runTurn() {}
     }
     disk.crash()
     try disk.remove("/j/segment-1")
@@ -100,7 +103,7 @@ import Testing
       Issue.record("ended \(String(describing: recovery.ending))")
       return
     }
-    #expect(first > 1 && first < 12)
+    #expect(first > 1 && first < 16)
   }
 
   @Test func `appends are refused when the batch is full, and the listener hears of room`() throws {
@@ -121,7 +124,8 @@ import Testing
         == .refused(.recordTooLarge(bytes: 102_401, limit: 102_400)))
   }
 
-  @Test func `without releases the journal stops at its last segment; a release lets it go on, in recycled ones`() throws
+  @Test func `without releases the journal stops at its last segment; a release lets it go on, in recycled ones`()
+    throws
   {
     let (journal, _) = try Self.open(SimulatedDisk(seed: 1))
     let ear = Ear()

@@ -201,7 +201,9 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
         count = Int.random(in: 1..<count, using: &disk.random)
       }
       let growth = max(0, offset + count - contents.visible.count)
-      if growth > 0, disk.capacity < .max, disk.used + growth > disk.capacity { throw SystemError("write", code: ENOSPC) }
+      if growth > 0, disk.capacity < .max, disk.used + growth > disk.capacity {
+        throw SystemError("write", code: ENOSPC)
+      }
       var failed: (any Error)?
       do { try disk.begin(.write, "write") } catch {
         // A part of what was being written when the power failed may have come through.

@@ -1,5 +1,9 @@
 // The server-wide write-ahead journal: records of all streams and consumers in one sequence, one write and one sync a
 // batch, checkpoints, replay. What the records mean is the owners' business; their data files live in MessageStore.
+//
+// Not covered yet: reads that the disk refuses are taken for damage, but no test makes them fail, and a header that
+// cannot be read only for a moment costs its segment when nothing else shows that records are missing; and the loss of
+// the last segment as a whole, before a checkpoint was written after it, looks like the end of the journal.
 
 import CSystem
 import Glibc

@@ -157,24 +157,32 @@ struct SegmentHeader: Equatable {
     return result
   }
 
-  /// The first copy that is intact; nil when neither is.
+  /// The newest copy that is intact; nil when neither is.
+  ///
+  /// Power that fails while a segment is begun again can leave the old header in one copy and the new one in the other.
+  /// The newer one must count from the first open on: were it passed over in favour of the older, later damage to that
+  /// one would bring it to light, and with it records that replay had already found missing and others had replaced.
   init?(_ bytes: UnsafeRawBufferPointer) {
+    var newest: SegmentHeader?
     for start in [0, JournalFormat.sectorBytes] where bytes.count >= start + Self.byteCount {
       let copy = bytes.slice(start..<start + Self.byteCount)
       guard copy.number(0, as: UInt64.self) == Self.magic,
         copy.number(8, as: UInt32.self) == JournalFormat.version,
         copy.number(12, as: UInt32.self) == JournalFormat.checksum(copy.slice(16..<Self.byteCount))
       else { continue }
-      salt = copy.number(16, as: UInt64.self)
-      number = copy.number(24, as: UInt64.self)
-      first = copy.number(32, as: UInt64.self)
-      durable = copy.number(40, as: UInt64.self)
-      capacity = copy.number(48, as: UInt64.self)
-      epoch = copy.number(56, as: UInt64.self)
-      return
+      let header = SegmentHeader(
+        salt: copy.number(16, as: UInt64.self), number: copy.number(24, as: UInt64.self),
+        epoch: copy.number(56, as: UInt64.self), first: copy.number(32, as: UInt64.self),
+        durable: copy.number(40, as: UInt64.self), capacity: copy.number(48, as: UInt64.self))
+      if let other = newest, !other.isOlder(than: header) { continue }
+      newest = header
     }
-    return nil
+    guard let newest else { return nil }
+    self = newest
   }
+
+  /// Whether this use of a segment was begun before that one, of the same journal.
+  func isOlder(than other: SegmentHeader) -> Bool { (epoch, number) < (other.epoch, other.number) }
 
   init(
     salt: UInt64, number: UInt64, epoch: UInt64, first: LogSequence, durable: LogSequence, capacity: UInt64

@@ -103,7 +103,7 @@ public final class JournalRecovery {
     }
     salt = newest?.salt ?? headers.first?.header.salt ?? options.salt ?? UInt64.random(in: 1...UInt64.max)
     let salt = salt
-    chain = headers.filter { $0.header.salt == salt }.sorted { $0.header.number < $1.header.number }
+    chain = headers.filter { $0.header.salt == salt }.sorted { $0.header.isOlder(than: $1.header) }
       .map { JournalState.Segment(slot: $0.slot, header: $0.header) }
     for foreign in headers where foreign.header.salt != salt {
       unreadable.append(foreign.slot)
@@ -252,7 +252,7 @@ public final class JournalRecovery {
     }
     for segment in free where segment.capacity != options.segmentBytes { try storage.removeSegment(segment.slot) }
     free.removeAll { $0.capacity != options.segmentBytes }
-    let highest = chain.last?.header.number ?? 0
+    let highest = chain.reduce(0) { max($0, $1.header.number) }
     var state = JournalState(
       options: options, salt: salt, next: following, durable: min(proven, following - 1), owners: owners,
       segments: chain, free: free, nextSegmentNumber: highest + 1 + UInt64(unreadable.count), nextSlot: nextSlot,

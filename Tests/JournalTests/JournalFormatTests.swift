@@ -44,6 +44,18 @@ import Testing
     #expect(bytes.withUnsafeBytes { SegmentHeader($0) } == nil)
   }
 
+  @Test func `of two intact copies of a segment header the newer one counts, wherever it stands`() {
+    let old = SegmentHeader(salt: 7, number: 2, epoch: 1, first: 27, durable: 26, capacity: 1 << 20)
+    let sameEpoch = SegmentHeader(salt: 7, number: 8, epoch: 1, first: 103, durable: 102, capacity: 1 << 20)
+    let sameNumber = SegmentHeader(salt: 7, number: 2, epoch: 3, first: 103, durable: 102, capacity: 1 << 20)
+    for new in [sameEpoch, sameNumber] {
+      for (front, back) in [(old, new), (new, old)] {
+        let bytes = Array(front.encoded()[..<4096] + back.encoded()[4096...])
+        #expect(bytes.withUnsafeBytes { SegmentHeader($0) } == new)
+      }
+    }
+  }
+
   @Test func `a checkpoint with any bit flipped is not whole`() {
     let checkpoint = Checkpoint(number: 3, salt: 1, replayFrom: 100, durable: 200, released: [5: 150, 9: 120])
     let good = checkpoint.encoded()

@@ -66,12 +66,9 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
 
   /// Power off and on again.
   func crash() {
-    for contents in Set(durableNames.values.map(ObjectIdentifier.init)).union(names.values.map(ObjectIdentifier.init)) {
-      guard
-        let contents = durableNames.values.first(where: { ObjectIdentifier($0) == contents })
-          ?? names.values.first(where: { ObjectIdentifier($0) == contents })
-      else { continue }
-      lose(contents)
+    // In the order of names: the fates depend on the seed alone, not on how a set is hashed in this process.
+    for names in [durableNames, names] {
+      for (_, contents) in names.sorted(by: { $0.key < $1.key }) { lose(contents) }
     }
     // A name that was not synced may or may not be there.
     for (name, contents) in names.sorted(by: { $0.key < $1.key }) where durableNames[name] == nil {

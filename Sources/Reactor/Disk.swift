@@ -1,13 +1,71 @@
 import CSystem
 import Glibc
 
-/// The file operations of the server, passed in so that a simulation can replace them.
+/// The file operations of the server, passed in so that a simulation can replace them. Errors are `SystemError`s.
 public protocol Disk: Sendable {
   /// The whole file.
   func read(_ path: String) throws -> [UInt8]
   /// Replaces the file's contents; a new file gets `mode`.
   func write(_ bytes: [UInt8], to path: String, mode: UInt32) throws
   func remove(_ path: String) throws
+
+  /// Opens a file for reading and writing. With `creating`, a missing file is made, with that mode.
+  func open(_ path: String, creating mode: UInt32?) throws -> any DiskFile
+  /// Moves a file; one that had the new name is replaced at once. Durable after `synchronizeDirectory`.
+  func rename(_ path: String, to newPath: String) throws
+  /// The names in a directory, sorted, without `.` and `..`.
+  func list(_ directory: String) throws -> [String]
+  /// Makes a directory; no error when it is there.
+  func makeDirectory(_ path: String, mode: UInt32) throws
+  /// Makes the creation, renaming and removal of files in a directory durable.
+  func synchronizeDirectory(_ path: String) throws
+}
+
+/// An open file, closed when the last reference goes. One thread at a time, except that reads may run beside reads.
+public protocol DiskFile: AnyObject, Sendable {
+  /// Reads at `offset`. Fewer bytes than asked for may come; 0 only at the end of the file.
+  func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int
+  /// Writes at `offset`; returns how many bytes were taken, at least 1.
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws -> Int
+  /// Returns when what was written, and the file's size, are on disk. After an error nothing written since the last
+  /// success can be relied on, whatever a later call returns.
+  func synchronizeData() throws
+  func size() throws -> Int
+  /// Cuts the file off at `size`, or extends it by a hole.
+  func resize(to size: Int) throws
+}
+
+extension DiskFile {
+  /// Writes all of it, however often the system takes only a part.
+  public func writeAll(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
+    var done = 0
+    while done < bytes.count {
+      done += try write(UnsafeRawBufferPointer(rebasing: bytes[done...]), at: offset + done)
+    }
+  }
+
+  /// Reads until `bytes` is full or the file ends; returns how many bytes came.
+  public func readAll(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
+    var done = 0
+    while done < bytes.count {
+      let count = try read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[done...]), at: offset + done)
+      if count == 0 { break }
+      done += count
+    }
+    return done
+  }
+
+  /// Writes zeros up to `size`. Space that was only reserved makes each later sync convert it, three times as slow.
+  public func fillWithZeros(upTo size: Int) throws {
+    let zeros = [UInt8](repeating: 0, count: min(size, 1 << 20))
+    try zeros.withUnsafeBytes { zeros in
+      var offset = 0
+      while offset < size {
+        try writeAll(UnsafeRawBufferPointer(rebasing: zeros[..<min(zeros.count, size - offset)]), at: offset)
+        offset += zeros.count
+      }
+    }
+  }
 }
 
 /// The machine's file system.
@@ -48,5 +106,89 @@ public struct SystemDisk: Disk {
 
   public func remove(_ path: String) throws {
     if unlink(path) != 0 { throw SystemError("remove \(path)") }
+  }
+
+  public func open(_ path: String, creating mode: UInt32?) throws -> any DiskFile {
+    let descriptor = csys_open(path, O_RDWR | O_CLOEXEC | (mode == nil ? 0 : O_CREAT), mode ?? 0)
+    if descriptor < 0 { throw SystemError("open \(path)") }
+    return SystemDiskFile(descriptor: descriptor, path: path)
+  }
+
+  public func rename(_ path: String, to newPath: String) throws {
+    if Glibc.rename(path, newPath) != 0 { throw SystemError("rename \(path)") }
+  }
+
+  public func list(_ directory: String) throws -> [String] {
+    guard let stream = opendir(directory) else { throw SystemError("open \(directory)") }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while true {
+      csys_set_errno(0)
+      guard let entry = readdir(stream) else {
+        if csys_errno() != 0 { throw SystemError("read \(directory)") }
+        return names.sorted()
+      }
+      let capacity = MemoryLayout.size(ofValue: entry.pointee.d_name)
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: capacity) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+  }
+
+  public func makeDirectory(_ path: String, mode: UInt32) throws {
+    if mkdir(path, mode) != 0 && csys_errno() != EEXIST { throw SystemError("make directory \(path)") }
+  }
+
+  public func synchronizeDirectory(_ path: String) throws {
+    let descriptor = csys_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+    if descriptor < 0 { throw SystemError("open \(path)") }
+    defer { close(descriptor) }
+    if fsync(descriptor) != 0 { throw SystemError("sync \(path)") }
+  }
+}
+
+/// A file of the machine. Invariant: the descriptor is this object's alone, from init to deinit.
+private final class SystemDiskFile: DiskFile, @unchecked Sendable {
+  private let descriptor: Int32
+  private let path: String
+
+  init(descriptor: Int32, path: String) {
+    self.descriptor = descriptor
+    self.path = path
+  }
+
+  deinit { close(descriptor) }
+
+  func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
+    while true {
+      let count = pread(descriptor, bytes.baseAddress, bytes.count, offset)
+      if count >= 0 { return count }
+      if csys_errno() != EINTR { throw SystemError("read \(path)") }
+    }
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws -> Int {
+    while true {
+      let count = pwrite(descriptor, bytes.baseAddress, bytes.count, offset)
+      if count > 0 || bytes.isEmpty { return count }
+      if count == 0 { throw SystemError("write \(path)", code: EIO) }
+      if csys_errno() != EINTR { throw SystemError("write \(path)") }
+    }
+  }
+
+  // Not repeated after EINTR either: whether the first call kept an error to itself is not known.
+  func synchronizeData() throws {
+    if fdatasync(descriptor) != 0 { throw SystemError("sync \(path)") }
+  }
+
+  func size() throws -> Int {
+    var status = stat()
+    if fstat(descriptor, &status) != 0 { throw SystemError("status of \(path)") }
+    return Int(status.st_size)
+  }
+
+  func resize(to size: Int) throws {
+    if ftruncate(descriptor, size) != 0 { throw SystemError("resize \(path)") }
   }
 }

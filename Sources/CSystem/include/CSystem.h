@@ -164,3 +164,9 @@ uint64_t csys_profile_stop(uint64_t *lost);
 void csys_malloc_numbers(uint64_t numbers[5]);
 /// Names the calling thread, at most 15 bytes.
 void csys_name_thread(const char *name);
+
+// ---- CRC-32C (crc32c.c). `crc` is 0, or the result for the bytes before these.
+/// By the processor's instruction where there is one, else by table: chosen at start, same result.
+uint32_t csys_crc32c(uint32_t crc, const void *bytes, size_t count);
+uint32_t csys_crc32c_by_table(uint32_t crc, const void *bytes, size_t count);
+int csys_crc32c_is_hardware(void);

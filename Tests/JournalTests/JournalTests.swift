@@ -1,0 +1,249 @@
+import Foundation
+import Glibc
+import Reactor
+import Synchronization
+import Testing
+
+@testable import Journal
+
+@Suite struct JournalTests {
+  static func options() -> JournalOptions {
+    var options = JournalOptions()
+    options.segmentBytes = 32 << 10
+    options.maximumSegments = 4
+    options.maximumBatchBytes = 4 << 10
+    options.maximumRecordBytes = 100 << 10
+    options.hasOwnThread = false
+    options.salt = 1
+    return options
+  }
+
+  static func open(_ disk: SimulatedDisk, _ options: JournalOptions = options()) throws -> (Journal, [UInt64]) {
+    let recovery = try JournalRecovery(directory: "/j", disk: disk, options: options)
+    var seen: [UInt64] = []
+    while let record = recovery.next() { seen.append(record.sequence) }
+    return (try recovery.start(), seen)
+  }
+
+  /// Three batches of two records, one sector each; then power is cut.
+  static func sixRecords(closing: Bool) throws -> SimulatedDisk {
+    let disk = SimulatedDisk(seed: 1)
+    let (journal, _) = try open(disk)
+    for batch in 0..<3 {
+      for _ in 0..<2 {
+        _ = journal.append(owner: 1, kind: 0, [UInt8](repeating: UInt8(batch), count: 100), listener: 0)
+      }
+      journal.runTurn()
+    }
+    if closing { journal.close() }
+    disk.crash()
+    return disk
+  }
+
+  struct Damage: Sendable {
+    let byte: Int?
+    let closing: Bool
+    let ending: JournalEnding
+    let seen: Int
+    init(_ byte: Int?, closing: Bool = false, _ ending: JournalEnding, seen: Int) {
+      (self.byte, self.closing, self.ending, self.seen) = (byte, closing, ending, seen)
+    }
+  }
+
+  /// Where a byte of a record is damaged, and what replay says.
+  static let damages: [Damage] = [
+    Damage(nil, .clean(next: 7), seen: 6),
+    // Batches at 8192, 12288 and 16384; records of 136 bytes. Anything before the last batch is proven by it.
+    Damage(8192 + 50, .damaged(first: 1, last: 1), seen: 0),
+    Damage(8192 + 136 + 3, .damaged(first: 2, last: 2), seen: 1),
+    Damage(12288 + 9, .damaged(first: 3, last: 3), seen: 2),
+    // Of the last batch nothing says whether it was synced, except after an orderly close.
+    Damage(16384 + 50, .tornTail(next: 5, laterRecords: true), seen: 4),
+    Damage(16384 + 136 + 50, .tornTail(next: 6, laterRecords: false), seen: 5),
+    Damage(16384 + 50, closing: true, .damaged(first: 5, last: 5), seen: 4),
+    Damage(16384 + 136 + 50, closing: true, .damaged(first: 6, last: 6), seen: 5),
+  ]
+
+  @Test(arguments: damages)
+  func `replay stops before the first damaged record and says why`(damage: Damage) throws {
+    let (byte, closing, ending) = (damage.byte, damage.closing, damage.ending)
+    let seen = (0..<damage.seen).map { UInt64($0 + 1) }
+    let disk = try Self.sixRecords(closing: closing)
+    if let byte { disk.flip("/j/segment-0", byte: byte, bit: 3) }
+    let recovery = try JournalRecovery(directory: "/j", disk: disk, options: Self.options())
+    var found: [UInt64] = []
+    while let record = recovery.next() { found.append(record.sequence) }
+    #expect(found == seen)
+    #expect(recovery.ending == ending)
+    guard case .damaged(let first, let last) = ending else { return }
+    #expect(throws: JournalFailure.damaged(ending)) { try recovery.start() }
+    recovery.skipDamage()
+    while let record = recovery.next() { found.append(record.sequence) }
+    let expected: [UInt64] = (1...6).filter { $0 < first || $0 > last }
+    #expect(found == expected)
+    let after: [JournalEnding?] = [.clean(next: 7), .tornTail(next: 7, laterRecords: false)]
+    #expect(after.contains(recovery.ending))
+    #expect(recovery.report.skipped == [first...last])
+    let journal = try recovery.start()
+    #expect(journal.append(owner: 1, kind: 0, [], listener: 0) == .queued(7))
+  }
+
+  @Test func `a missing segment is damage, not an end`() throws {
+    let disk = SimulatedDisk(seed: 1)
+    let (journal, _) = try Self.open(disk)
+    for _ in 0..<16 {
+      _ = journal.append(owner: 1, kind: 0, [UInt8](repeating: 1, count: 4000), listener: 0)
+      while journal.runTurn() {}
+    }
+    disk.crash()
+    try disk.remove("/j/segment-1")
+    let recovery = try JournalRecovery(directory: "/j", disk: disk, options: Self.options())
+    while recovery.next() != nil {}
+    guard case .damaged(let first, _) = recovery.ending else {
+      Issue.record("ended \(String(describing: recovery.ending))")
+      return
+    }
+    #expect(first > 1 && first < 16)
+  }
+
+  @Test func `appends are refused when the batch is full, and the listener hears of room`() throws {
+    let (journal, _) = try Self.open(SimulatedDisk(seed: 1))
+    let ear = Ear()
+    let listener = journal.addListener { ear.notices.append($0) }
+    var outcome = AppendOutcome.queued(0)
+    var taken = 0
+    while case .queued = outcome {
+      outcome = journal.append(owner: 1, kind: 0, [UInt8](repeating: 0, count: 500), listener: listener)
+      taken += 1
+    }
+    #expect(outcome == .full && taken == 8)
+    journal.runTurn()
+    #expect(ear.notices == [.room, .durable(through: 7)])
+    #expect(
+      journal.append(owner: 1, kind: 0, [UInt8](repeating: 0, count: 102_401), listener: listener)
+        == .refused(.recordTooLarge(bytes: 102_401, limit: 102_400)))
+  }
+
+  @Test func `without releases the journal stops at its last segment; a release lets it go on, in recycled ones`()
+    throws
+  {
+    let (journal, _) = try Self.open(SimulatedDisk(seed: 1))
+    let ear = Ear()
+    let listener = journal.addListener { ear.notices.append($0) }
+    func fill() {
+      repeat {
+        _ = journal.append(owner: 1, kind: 0, [UInt8](repeating: 0, count: 4000), listener: listener)
+      } while journal.runTurn()
+    }
+    fill()
+    let stopped = journal.durable
+    #expect(ear.notices.last == .checkpointWanted(through: stopped))
+    #expect(journal.failure == nil)
+    journal.release(owner: 1, through: stopped)
+    while journal.runTurn() {}
+    #expect(journal.durable > stopped)
+    for _ in 0..<100 {
+      journal.release(owner: 1, through: journal.durable)
+      _ = journal.append(owner: 1, kind: 0, [UInt8](repeating: 0, count: 4000), listener: listener)
+      while journal.runTurn() {}
+    }
+    #expect(journal.statistics.segmentsCreated <= 4)
+    #expect(journal.statistics.segmentsRecycled > 10)
+  }
+
+  @Test func `a full disk stops the journal; opened again with room it has all that was acknowledged`() throws {
+    let disk = SimulatedDisk(seed: 1)
+    disk.capacity = 80 << 10
+    let (journal, _) = try Self.open(disk)
+    while journal.failure == nil {
+      _ = journal.append(owner: 1, kind: 0, [UInt8](repeating: 0, count: 4000), listener: 0)
+      journal.runTurn()
+    }
+    guard case .disk(let code, _) = journal.failure else { return }
+    #expect(code == ENOSPC)
+    let durable = journal.durable
+    disk.capacity = .max
+    let (again, seen) = try Self.open(disk)
+    #expect(seen == Array(1...durable))
+    #expect(again.append(owner: 1, kind: 0, [], listener: 0) == .queued(durable + 1))
+  }
+
+  @Test func `with a sync interval batches are acknowledged when written, and synced when it is over`() throws {
+    let clock = ManualClock(monotonicNanoseconds: 1_000_000)
+    var options = Self.options()
+    options.syncIntervalNanoseconds = 1_000_000_000
+    let recovery = try JournalRecovery(directory: "/j", disk: SimulatedDisk(seed: 1), options: options, clock: clock)
+    #expect(recovery.next() == nil)
+    let journal = try recovery.start()
+    for sequence in 1...3 {
+      _ = journal.append(owner: 1, kind: 0, [1], listener: 0)
+      #expect(journal.runTurn())
+      #expect(journal.durable == UInt64(sequence))
+    }
+    #expect(journal.statistics.syncs == 0)
+    #expect(!journal.runTurn())
+    clock.advance(byNanoseconds: 1_000_000_000)
+    #expect(journal.runTurn())
+    #expect(journal.statistics.syncs == 1)
+  }
+
+  /// Four threads on a real disk. Prints what it measured; the numbers are information.
+  @Test func `four threads append at once, and replay shows each one's records in its order`() throws {
+    let directory = NSTemporaryDirectory() + "journal-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    let recovery = try JournalRecovery(directory: directory)
+    #expect(recovery.next() == nil)
+    let journal = try recovery.start()
+    let perThread = 20_000
+    let start = ContinuousClock.now
+    let threads = (0..<4).map { index in
+      let done = DispatchSemaphore(value: 0)
+      let thread = Thread {
+        let room = DispatchSemaphore(value: 0)
+        let finished = DispatchSemaphore(value: 0)
+        let last = Atomic<UInt64>(.max)
+        let listener = journal.addListener { notice in
+          if case .durable(let through) = notice, through >= last.load(ordering: .acquiring) { finished.signal() }
+          if notice == .room { room.signal() }
+        }
+        var sequence: UInt64 = 0
+        for number in 0..<perThread {
+          while true {
+            let outcome = journal.append(owner: UInt64(index), kind: 1, byteCount: 128, listener: listener) {
+              $0.storeBytes(of: number, as: Int.self)
+              memset($0.baseAddress! + 8, Int32(index), 120)
+            }
+            if case .queued(let given) = outcome {
+              sequence = given
+              break
+            }
+            room.wait()
+          }
+          if number % 100 == 99 { journal.commit() }
+        }
+        last.store(sequence, ordering: .releasing)
+        journal.commit()
+        if journal.durable < sequence { finished.wait() }
+        done.signal()
+      }
+      thread.start()
+      return done
+    }
+    for thread in threads { thread.wait() }
+    let seconds = (ContinuousClock.now - start) / .seconds(1)
+    let statistics = journal.statistics
+    journal.close()
+    print(
+      "journal: \(Int(Double(statistics.records) / seconds)) records of 128 B a second, \(statistics.syncs) syncs,",
+      "\(Int(Double(statistics.syncs) / seconds)) a second")
+    let again = try JournalRecovery(directory: directory)
+    var next = [Int](repeating: 0, count: 4)
+    while let record = again.next() {
+      let number = record.payload.loadUnaligned(as: Int.self)
+      #expect(number == next[Int(record.owner)])
+      next[Int(record.owner)] = number + 1
+    }
+    #expect(next == [Int](repeating: perThread, count: 4))
+    #expect(again.ending == .clean(next: UInt64(4 * perThread) + 1))
+  }
+}

@@ -1,3 +1,5 @@
+import Bytes
+
 /// An absolute `http` or `https` URL.
 public struct HTTPURL: Sendable, Hashable, CustomStringConvertible {
   public var isTLS: Bool
@@ -45,28 +47,9 @@ public struct HTTPURL: Sendable, Hashable, CustomStringConvertible {
       }
       address = authority[authority.index(after: at)...]
     }
-    guard let (host, port) = Self.split(address) else { return nil }
+    guard let (host, port) = AddressText.split(address) else { return nil }
     self.host = host
     self.port = port ?? (isTLS ? 443 : 80)
-  }
-
-  /// Host and port of `name`, `name:80`, `[::1]:80`.
-  private static func split(_ address: Substring) -> (host: String, port: UInt16?)? {
-    let host: Substring
-    let rest: Substring
-    if address.hasPrefix("[") {
-      guard let end = address.firstIndex(of: "]") else { return nil }
-      host = address[address.index(after: address.startIndex)..<end]
-      rest = address[address.index(after: end)...]
-    } else {
-      host = address.prefix { $0 != ":" }
-      rest = address.dropFirst(host.count)
-    }
-    guard !host.isEmpty else { return nil }
-    if rest.isEmpty || rest == ":" { return (String(host), nil) }
-    guard rest.hasPrefix(":"), rest.dropFirst().utf8.allSatisfy(ASCII.isDigit), let port = UInt16(rest.dropFirst())
-    else { return nil }
-    return (String(host), port)
   }
 
   /// Host and port as the `Host` header has them: the scheme's own port is left out.

@@ -1,3 +1,5 @@
+import Bytes
+
 /// Where a server listens: `nats://` or `tls://`, `user:password@` or `token@`, host, port (4222).
 public struct ServerURL: Sendable, Hashable, CustomStringConvertible {
   public static let defaultPort: UInt16 = 4222
@@ -40,9 +42,9 @@ public struct ServerURL: Sendable, Hashable, CustomStringConvertible {
       }
       rest = rest[rest.index(after: at)...]
     }
-    guard !rest.contains(where: { "/?#".contains($0) }), let (host, port) = Self.split(rest) else { return nil }
+    guard !rest.contains(where: { "/?#".contains($0) }), let (host, port) = AddressText.split(rest) else { return nil }
     self.host = host
-    self.port = port
+    self.port = port ?? Self.defaultPort
   }
 
   /// URLs separated by commas. Throws `invalidURL` with the one that is none.
@@ -59,25 +61,6 @@ public struct ServerURL: Sendable, Hashable, CustomStringConvertible {
 
   private static func withoutSecrets(_ text: Substring) -> String {
     text.lastIndex(of: "@").map { "...\(text[$0...])" } ?? String(text)
-  }
-
-  private static func split(_ address: Substring) -> (host: String, port: UInt16)? {
-    let host: Substring
-    let rest: Substring
-    if address.hasPrefix("[") {
-      guard let end = address.firstIndex(of: "]") else { return nil }
-      host = address[address.index(after: address.startIndex)..<end]
-      rest = address[address.index(after: end)...]
-    } else {
-      host = address.prefix { $0 != ":" }
-      rest = address.dropFirst(host.count)
-    }
-    guard !host.isEmpty else { return nil }
-    if rest.isEmpty || rest == ":" { return (String(host), defaultPort) }
-    guard rest.hasPrefix(":"), rest.dropFirst().utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-      let port = UInt16(rest.dropFirst())
-    else { return nil }
-    return (String(host), port)
   }
 
   /// `%41` is `A`; nil for a broken escape.

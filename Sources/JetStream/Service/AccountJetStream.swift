@@ -1,0 +1,140 @@
+import Broker
+import CSystem
+import Configuration
+import JetStreamAPI
+
+/// JetStream of one account: its streams, its limits, what it uses.
+///
+/// Invariant: `streams`, `limits` and the configurations in the handles are guarded by `lock`; the table is changed on
+/// loop 0 only; counts are atomic.
+final class AccountJetStream: @unchecked Sendable {
+  let account: Account
+  unowned let service: JetStreamService
+  private let lock: UnsafeMutablePointer<UInt32>
+  private let counts: UnsafeMutablePointer<AccountJetStreamCounts>
+  private var streams: [String: StreamHandle] = [:]
+  private var currentLimits: AccountJetStreamOptions
+  /// What hears the account's requests and acknowledgements.
+  private var listeners: [InternalSubscriber] = []
+
+  init(_ account: Account, limits: AccountJetStreamOptions, service: JetStreamService) {
+    self.account = account
+    self.service = service
+    currentLimits = limits
+    lock = .allocate(capacity: 1)
+    lock.initialize(to: 0)
+    counts = .allocate(capacity: 1)
+    counts.initialize(to: AccountJetStreamCounts())
+  }
+
+  deinit {
+    lock.deallocate()
+    counts.deallocate()
+  }
+
+  func withLock<Result>(_ body: () throws -> Result) rethrows -> Result {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    return try body()
+  }
+
+  // MARK: the table
+
+  /// Changes whenever a stream comes or goes. Any thread.
+  var generation: UInt64 { csys_load64(counts.pointer(to: \.generation)!) }
+
+  /// Any thread.
+  func stream(named name: String) -> StreamHandle? { withLock { streams[name] } }
+
+  /// In the order of their names. Any thread.
+  var sortedStreams: [StreamHandle] { withLock { streams.values.sorted { $0.name < $1.name } } }
+
+  var streamCount: Int { withLock { streams.count } }
+
+  /// The streams' configurations. Any thread.
+  var configurations: [StreamConfiguration] { withLock { streams.values.map(\.configuration) } }
+
+  /// Loop 0.
+  func add(_ handle: StreamHandle) {
+    withLock { streams[handle.name] = handle }
+    csys_add64(counts.pointer(to: \.generation)!, 1)
+  }
+
+  /// Loop 0.
+  func remove(_ handle: StreamHandle) {
+    withLock { if streams[handle.name] === handle { streams[handle.name] = nil } }
+    csys_add64(counts.pointer(to: \.generation)!, 1)
+  }
+
+  /// Whether a stream has a consumer of that name. Any thread.
+  func hasConsumer(_ name: UnsafeRawBufferPointer?, in handle: StreamHandle) -> Bool {
+    guard let name else { return false }
+    let text = String(decoding: name, as: UTF8.self)
+    return withLock { handle.consumerNames.contains(text) }
+  }
+
+  // MARK: limits and use
+
+  var limits: AccountJetStreamOptions {
+    get { withLock { currentLimits } }
+    set { withLock { currentLimits = newValue } }
+  }
+
+  /// Bytes that streams in memory hold.
+  var memoryUsed: UInt64 { csys_load64(counts.pointer(to: \.memory)!) }
+  /// Bytes that streams in files hold.
+  var storageUsed: UInt64 { csys_load64(counts.pointer(to: \.storage)!) }
+
+  /// A stream has grown or shrunk. Any thread.
+  func addUse(_ bytes: Int64, inMemory: Bool) {
+    let change = UInt64(bitPattern: bytes)
+    csys_add64(counts.pointer(to: inMemory ? \.memory : \.storage)!, change)
+    service.addUse(bytes, inMemory: inMemory)
+  }
+
+  // MARK: requests
+
+  func countRequest(failed: Bool) {
+    csys_add64(counts.pointer(to: \.requests)!, 1)
+    if failed { csys_add64(counts.pointer(to: \.errors)!, 1) }
+    service.countRequest(failed: failed)
+  }
+
+  var requestCounts: (total: UInt64, errors: UInt64) {
+    (csys_load64(counts.pointer(to: \.requests)!), csys_load64(counts.pointer(to: \.errors)!))
+  }
+
+  // MARK: listening
+
+  /// Begins to hear requests and acknowledgements.
+  func listen(domain: String) {
+    var prefixes = ["$JS.API."]
+    if !domain.isEmpty { prefixes.append("$JS.\(domain).API.") }
+    for prefix in prefixes {
+      hear("\(prefix)>", with: APIListener(self, prefixLength: prefix.utf8.count))
+    }
+    hear("$JS.ACK.>", with: AcknowledgementListener(self, .acknowledge))
+    hear("$JS.FC.>", with: AcknowledgementListener(self, .flowControl))
+    account.observe(with: service)
+  }
+
+  private func hear(_ subject: String, with listener: InternalSubscriber) {
+    listeners.append(listener)
+    account.listen(to: Array(subject.utf8), with: listener)
+  }
+
+  /// Ends that: the account has no JetStream any more.
+  func unlisten() {
+    for listener in listeners { account.unlisten(listener, retire: service.server.retire) }
+    listeners = []
+    account.observe(with: nil)
+  }
+}
+
+private struct AccountJetStreamCounts {
+  var generation: UInt64 = 1
+  var memory: UInt64 = 0
+  var storage: UInt64 = 0
+  var requests: UInt64 = 0
+  var errors: UInt64 = 0
+}

@@ -1,0 +1,292 @@
+import Broker
+import Bytes
+import CSystem
+import Configuration
+import Crypto
+import Glibc
+import JSON
+import JetStreamAPI
+import Journal
+import MessageStore
+import Reactor
+
+/// JetStream of the server: the accounts that have it, the loops' shares, the journal.
+///
+/// Invariant: `accounts` is guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
+/// whoever starts the server); counts are atomic; everything else is set before the loops run.
+public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked Sendable {
+  public unowned let server: Server
+  let options: JetStreamOptions
+  let location: StoreLocation
+  let disk: any Disk
+  let memory = StoreMemory.ofProcess()
+  /// Carries out what would hold a loop up: syncs, removal of files.
+  let background = BackgroundQueue()
+  let ingestLimit: IngestLimit
+  private(set) var loops: [JetStreamLoop] = []
+  private(set) var journal: Journal?
+  /// In bytes: `max_mem`, `max_file` or what the machine has.
+  private(set) var maximumMemory: Int64 = 0
+  private(set) var maximumStorage: Int64 = 0
+
+  private let lock: UnsafeMutablePointer<UInt32>
+  private var accounts: [String: AccountJetStream] = [:]
+  private let counts: UnsafeMutablePointer<ServiceCounts>
+
+  // Loop 0.
+  var table = MetaLog.Table()
+  private var isSavingTable = false
+  private var tableSaved: LogSequence = 0
+  private var nextLoop = 0
+
+  public init(server: Server, disk: any Disk = SystemDisk()) {
+    self.server = server
+    self.disk = disk
+    options = server.options.jetStream
+    location = StoreLocation(options)
+    var limit = IngestLimit()
+    if options.maxBufferedMessages > 0 { limit.messages = UInt64(options.maxBufferedMessages) }
+    if options.maxBufferedSize > 0 { limit.bytes = UInt64(options.maxBufferedSize) }
+    ingestLimit = limit
+    lock = .allocate(capacity: 1)
+    lock.initialize(to: 0)
+    counts = .allocate(capacity: 1)
+    counts.initialize(to: ServiceCounts())
+    loops = server.workers.map { JetStreamLoop(worker: $0, service: self) }
+    for loop in loops { loop.worker.companion = loop }
+  }
+
+  deinit {
+    lock.deallocate()
+    counts.deallocate()
+  }
+
+  public var domain: String { options.domain }
+
+  /// Any thread.
+  public func isEnabled(for account: Account) -> Bool { self.account(named: account.name) != nil }
+
+  /// Any thread.
+  func account(named name: String) -> AccountJetStream? {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    return accounts[name]
+  }
+
+  /// In the order of their names. Any thread.
+  var sortedAccounts: [AccountJetStream] {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    return accounts.values.sorted { $0.account.name < $1.account.name }
+  }
+
+  // MARK: start and stop
+
+  public func start() throws {
+    let began = csys_monotonic_ns()
+    let logger = server.logger
+    logger.info("Starting JetStream")
+    if location.isTemporary {
+      logger.warning("Temporary storage directory used, data could be lost on system reboot")
+    }
+    try location.prepare(disk)
+    maximumMemory = options.maxMemory >= 0 ? options.maxMemory : MemoryLimit.current.budgetBytes
+    maximumStorage = options.maxStore >= 0 ? options.maxStore : location.defaultMaximum()
+    logBanner(logger)
+    for (account, limits) in configuredAccounts() {
+      accounts[account.name] = AccountJetStream(account, limits: limits, service: self)
+    }
+    try recover()
+    for account in sortedAccounts { account.listen(domain: options.domain) }
+    let elapsed = GoDuration(nanoseconds: csys_monotonic_ns() - began)
+    logger.info("Took \(elapsed) to start JetStream")
+  }
+
+  private func logBanner(_ logger: Logger) {
+    for line in [
+      #"    _ ___ _____ ___ _____ ___ ___   _   __  __"#, #" _ | | __|_   _/ __|_   _| _ \ __| /_\ |  \/  |"#,
+      #"| || | _|  | | \__ \ | | |   / _| / _ \| |\/| |"#, #" \__/|___| |_| |___/ |_| |_|_\___/_/ \_\_|  |_|"#, "",
+      "         https://docs.nats.io/jetstream", "", "---------------- JETSTREAM ----------------",
+      "  Strict:          \(options.strict)", "  Max Memory:      \(friendlyBytes(maximumMemory))",
+      "  Max Storage:     \(friendlyBytes(maximumStorage))", #"  Store Directory: "\#(location.directory)""#,
+    ] { logger.info(line) }
+    if !options.domain.isEmpty { logger.info("  Domain:          \(options.domain)") }
+    logger.info("  API Level:       \(APILevel.current)")
+    logger.info("-------------------------------------------")
+  }
+
+  /// The accounts that are to have JetStream: the global one when there is no other, else those that say so.
+  private func configuredAccounts() -> [(Account, AccountJetStreamOptions)] {
+    let all = server.accounts
+    let ordinary = all.values.filter { !$0.isSystem }
+    if ordinary.count == 1, let global = all[Defaults.globalAccount] {
+      let named = server.options.accounts.first { $0.name == global.name }?.jetStream
+      return [(global, named ?? AccountJetStreamOptions())]
+    }
+    return server.options.accounts.compactMap { configured in
+      guard let limits = configured.jetStream, let account = all[configured.name], !account.isSystem else { return nil }
+      return (account, limits)
+    }
+  }
+
+  /// Puts the journal to use that recovery has left.
+  func begin(_ journal: Journal) {
+    self.journal = journal
+    for loop in loops { loop.follow(journal) }
+    tableSaved = table.applied
+  }
+
+  public func stop(_ done: @escaping @Sendable () -> Void) {
+    server.logger.info("Initiating JetStream Shutdown...")
+    for account in sortedAccounts { account.unlisten() }
+    closeStreams { [self] in
+      background.submit { [self] in
+        journal?.close()
+        server.logger.info("JetStream Shutdown")
+        done()
+      }
+    }
+  }
+
+  public func settingsChanged() {
+    let configured = configuredAccounts()
+    for (account, limits) in configured {
+      if let known = self.account(named: account.name) {
+        known.limits = limits
+      } else {
+        enable(account, limits)
+      }
+    }
+    let names = Set(configured.map(\.0.name))
+    for account in sortedAccounts where !names.contains(account.account.name) { disable(account) }
+  }
+
+  private func enable(_ account: Account, _ limits: AccountJetStreamOptions) {
+    let added = AccountJetStream(account, limits: limits, service: self)
+    csys_lock(lock)
+    accounts[account.name] = added
+    csys_unlock(lock)
+    added.listen(domain: options.domain)
+  }
+
+  private func disable(_ account: AccountJetStream) {
+    account.unlisten()
+    csys_lock(lock)
+    accounts[account.account.name] = nil
+    csys_unlock(lock)
+    for handle in account.sortedStreams {
+      handle.isDeleted = true
+      handle.loop.worker.loop.submit { handle.runner?.suspend() }
+    }
+  }
+
+  // MARK: the table of streams
+
+  /// The loop for a stream that is made now: round robin.
+  func loopForNewStream() -> JetStreamLoop {
+    defer { nextLoop += 1 }
+    return loops[nextLoop % loops.count]
+  }
+
+  /// Appends a record about the table; `done` runs on loop 0 when it is durable. Loop 0.
+  func record(_ kind: MetaLog.Kind, _ payload: [UInt8], _ done: @escaping () -> Void) {
+    guard let journal else { return }
+    let loop = loops[0]
+    switch journal.append(owner: MetaLog.owner, kind: kind.rawValue, payload, listener: loop.listener) {
+    case .queued(let sequence):
+      _ = payload.withUnsafeBytes { MetaLog.apply(kind.rawValue, $0, to: &table) }
+      loop.inFlight.append(sequence) { [self] in
+        table.applied = max(table.applied, sequence)
+        done()
+      }
+      loop.noteAppended()
+    case .full:
+      // Rare: the batch on its way ends soon.
+      journal.commit()
+      loop.worker.loop.schedule(afterNanoseconds: 1_000_000) { [self] in record(kind, payload, done) }
+    case .refused(let failure):
+      server.logger.error("JetStream cannot write its table of streams: \(failure)")
+    }
+  }
+
+  /// Writes the table to its file, so that the journal need not keep its records. Loop 0.
+  func saveTable() {
+    guard !isSavingTable, table.applied > tableSaved else { return }
+    isSavingTable = true
+    let table = self.table
+    background.submit { [self] in
+      let problem: String?
+      do {
+        try MetaLog.save(table, to: location.table, directory: location.directory, disk: disk)
+        problem = nil
+      } catch {
+        problem = "\(error)"
+      }
+      loops[0].worker.loop.submit { [self] in
+        isSavingTable = false
+        if let problem {
+          server.logger.error("JetStream cannot save its table of streams: \(problem)")
+        } else {
+          tableSaved = table.applied
+          journal?.release(owner: MetaLog.owner, through: table.applied)
+        }
+      }
+    }
+  }
+
+  // MARK: use and counts
+
+  func addUse(_ bytes: Int64, inMemory: Bool) {
+    csys_add64(counts.pointer(to: inMemory ? \.memory : \.storage)!, UInt64(bitPattern: bytes))
+  }
+
+  var memoryUsed: UInt64 { csys_load64(counts.pointer(to: \.memory)!) }
+  var storageUsed: UInt64 { csys_load64(counts.pointer(to: \.storage)!) }
+
+  func countRequest(failed: Bool) {
+    csys_add64(counts.pointer(to: \.requests)!, 1)
+    if failed { csys_add64(counts.pointer(to: \.errors)!, 1) }
+  }
+
+  /// A request has come; false when too many wait (FEATURES 7.040).
+  func requestBegan() -> Bool {
+    let waiting = csys_add64(counts.pointer(to: \.waiting)!, 1) + 1
+    if waiting <= UInt64(clamping: options.requestQueueLimit) { return true }
+    requestEnded()
+    return false
+  }
+
+  func requestEnded() { csys_sub64(counts.pointer(to: \.waiting)!, 1) }
+
+  var requestCounts: (total: UInt64, errors: UInt64, waiting: UInt64) {
+    (
+      csys_load64(counts.pointer(to: \.requests)!), csys_load64(counts.pointer(to: \.errors)!),
+      csys_load64(counts.pointer(to: \.waiting)!)
+    )
+  }
+
+  // MARK: interest
+
+  /// Somebody subscribes or leaves: consumers that deliver there begin or stop. On the connection's loop.
+  public func interestChanged(in subject: [UInt8], of account: Account) {
+    self.account(named: account.name)?.interestChanged(in: subject)
+  }
+
+  // MARK: advisories
+
+  /// Begins an advisory or metric; the caller adds fields and ends the object.
+  func beginAdvisory(_ type: StaticString, _ writer: inout JSONWriter) {
+    writer.beginObject()
+    writer.field("type", "\(APITypes.advisoryPrefix)\(type)")
+    writer.field("id", NUID.next())
+    writer.field("timestamp", Timestamp(unixNanoseconds: server.loops.clock.wallNanoseconds()))
+  }
+}
+
+private struct ServiceCounts {
+  var memory: UInt64 = 0
+  var storage: UInt64 = 0
+  var requests: UInt64 = 0
+  var errors: UInt64 = 0
+  var waiting: UInt64 = 0
+}

@@ -67,6 +67,11 @@ let package = Package(
 
     .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: small),
 
+    // Measures, and is not shipped.
+    .executableTarget(
+      name: "journal-benchmark", dependencies: ["Journal", "Reactor", "CSystem"], path: "Benchmarks/journal",
+      swiftSettings: fast),
+
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),
     tests("CryptoTests", ["Crypto"]),

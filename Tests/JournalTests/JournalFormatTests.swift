@@ -1,4 +1,5 @@
 import CSystem
+import StorageSimulation
 import Testing
 
 @testable import Journal

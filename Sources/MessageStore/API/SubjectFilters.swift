@@ -33,8 +33,9 @@ struct CompiledFilter: Sendable {
   let text: [UInt8]
   let isLiteral: Bool
 
-  func matches(_ subject: UnsafeRawBufferPointer) -> Bool {
-    text.withUnsafeBytes { text in
+  @inline(__always) func matches(_ subject: UnsafeRawBufferPointer) -> Bool {
+    if isLiteral, text.count != subject.count { return false }
+    return text.withUnsafeBytes { text in
       if isLiteral {
         return text.count == subject.count && memcmp(text.baseAddress!, subject.baseAddress!, text.count) == 0
       }
@@ -46,10 +47,16 @@ struct CompiledFilter: Sendable {
 /// Immutable, shared by the copies of a `SubjectFilters`.
 final class CompiledFilters: Sendable {
   let filters: [CompiledFilter]
+  /// None has a wildcard.
+  let areLiteral: Bool
+  /// Every subject once, in the order of their bytes.
+  let sortedTexts: [[UInt8]]
 
   init(_ subjects: [[UInt8]]) {
-    filters =
-      subjects.contains { $0.isEmpty || $0 == [0x3E] }
-      ? [] : subjects.map { CompiledFilter(text: $0, isLiteral: Subject.isLiteral($0)) }
+    let texts = Set(subjects).sorted { $0.lexicographicallyPrecedes($1) }
+    let isEverything = texts.contains { $0.isEmpty || $0 == [0x3E] }
+    filters = isEverything ? [] : texts.map { CompiledFilter(text: $0, isLiteral: Subject.isLiteral($0)) }
+    sortedTexts = isEverything ? [] : texts
+    areLiteral = filters.allSatisfy(\.isLiteral)
   }
 }

@@ -76,18 +76,24 @@ let package = Package(
 
     .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: small),
 
+    // Measures, and is not shipped.
+    .executableTarget(
+      name: "journal-benchmark", dependencies: ["Journal", "Reactor", "CSystem"], path: "Benchmarks/journal",
+      swiftSettings: fast),
+
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),
     tests("CryptoTests", ["Crypto"]),
     tests("ReactorTests", ["Reactor", "Crypto", "CSystem"]),
     tests("ProfilingTests", ["Profiling"]),
-    tests("JournalTests", ["Journal", "Reactor", "CSystem"]),
+    .target(name: "StorageSimulation", dependencies: ["Reactor"], path: "Tests/StorageSimulation"),
+    tests("JournalTests", ["Journal", "Reactor", "CSystem", "StorageSimulation"]),
     tests("HTTPTests", ["HTTP", "Reactor"]),
     tests("ConfigurationTests", ["Configuration"]),
     tests("WireTests", ["Wire"]),
     tests("SubjectsTests", ["Subjects"]),
     tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
-    tests("MessageStoreTests", ["MessageStore", "Journal", "Reactor", "CSystem"]),
+    tests("MessageStoreTests", ["MessageStore", "Subjects", "Journal", "Reactor", "CSystem", "StorageSimulation"]),
     tests("JetStreamAPITests", ["JetStreamAPI", "JSON"]),
     tests("JetStreamTests", ["JetStream", "JetStreamAPI", "MessageStore", "Journal", "Reactor", "JSON"]),
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),

@@ -1,4 +1,5 @@
 import CSystem
+import StorageSimulation
 import Testing
 
 @testable import Journal
@@ -57,7 +58,9 @@ import Testing
   }
 
   @Test func `a checkpoint with any bit flipped is not whole`() {
-    let checkpoint = Checkpoint(number: 3, salt: 1, replayFrom: 100, durable: 200, released: [5: 150, 9: 120])
+    let checkpoint = Checkpoint(
+      number: 3, salt: 1, replayFrom: 100, durable: 200, foretold: ForetoldSegment(slot: 4, epoch: 5, number: 6),
+      released: [5: 150, 9: 120])
     let good = checkpoint.encoded()
     #expect(good.withUnsafeBytes { Checkpoint($0) } == checkpoint)
     #expect((good + [1, 2, 3]).withUnsafeBytes { Checkpoint($0) } == checkpoint)
@@ -73,7 +76,7 @@ import Testing
     batch.append(RecordHeader(payloadBytes: 5, sequence: 8, owner: 2, unsynced: .max, kind: 1))
       .copyBytes(from: [1, 2, 3, 4, 5])
     let seal = RecordSeal(salt: 4, epoch: 1, segment: 6)
-    let bytes = [UInt8](batch.close(seal: seal, durable: 7, endingInZeros: false))
+    let bytes = [UInt8](batch.close(seal: seal, durable: 7))
     #expect(bytes.count == 4096)
     let record = Array(bytes[..<37])
     #expect(record.withUnsafeBytes { seal.opens($0) })

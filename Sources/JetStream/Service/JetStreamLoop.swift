@@ -1,17 +1,29 @@
 import Broker
+import Bytes
 import CSystem
+import Crypto
 import Glibc
+import JetStreamAPI
 import Journal
+import MessageStore
 import Reactor
 
 /// One loop's share of JetStream: the streams that live on it, what waits to become durable, what goes to other loops.
 /// Confined to its loop.
 final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
+  /// Streams take nothing new while more than this is on its way to the disk.
+  static let inFlightBytes = 32 << 20
+  /// Records are handed to the journal early when they take more.
+  static let recordBytes = 256 << 10
+  /// A stream is checkpointed when the journal has more than this of it.
+  static let checkpointBytes = 8 << 20
+  /// How often checkpoints and maintenance are looked at.
+  static let upkeepNanoseconds: Int64 = 2_000_000_000
+
   unowned let worker: Worker
   unowned let service: JetStreamService
   let index: Int
   var lookup = StreamLookup()
-  /// Records of this loop's streams on their way to the disk, in the order of the journal.
   var inFlight = InFlight()
   /// Who the journal knows this loop as.
   private(set) var listener = -1
@@ -19,13 +31,19 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   /// What goes to each loop at the end of the batch; the own place is for this loop.
   private var outgoing: [HandoffBatch?]
   private var spare: [HandoffBatch] = []
-  /// Arrived, not handled yet; only while the journal is full or streams wait.
+  /// Arrived, not handled yet.
   private var arrived: [HandoffBatch] = []
+  /// Records of this batch, on their way to the journal.
+  private let records = JournalRecords(keeping: 512 << 10)
   private var isJournalFull = false
-  private var hasAppended = false
   /// Consumers with something to do.
   private var ready: [ConsumerRunner] = []
-  private var consumerPoll: Int64?
+  /// Streams whose messages waited until nothing was in flight.
+  private var resuming: [StreamRunner] = []
+  /// Streams with records that no checkpoint contains.
+  private var dirty: [ObjectIdentifier: StreamRunner] = [:]
+  private var mustPoll = false
+  private var upkeepTimer: TimerToken?
   /// Where subjects, replies and, if need be, bodies of deliveries are put together; grows.
   private var scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 10, alignment: 16)
 
@@ -37,6 +55,8 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     super.init()
   }
 
+  deinit { scratch.deallocate() }
+
   /// The loop's share; the loop has one.
   @inline(__always)
   static func of(_ worker: Worker) -> JetStreamLoop {
@@ -46,6 +66,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   /// Registers with the journal. Before the loops run.
   func follow(_ journal: Journal) {
     listener = journal.addListener(on: worker.loop) { [unowned self] notice in heard(notice) }
+    worker.loop.submit { [unowned self] in scheduleUpkeep() }
   }
 
   // MARK: handing over
@@ -53,10 +74,17 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   /// Takes a message for a stream from the loop where it arrived.
   func take(_ message: Message, for handle: StreamHandle) {
     guard handle.admit(bytes: message.size, limit: service.ingestLimit) else {
-      service.refuseIngest(message, for: handle, on: self)
+      refuse(message, .streamTooManyRequests, for: handle)
       return
     }
     hand(.publish, message, to: handle)
+  }
+
+  private func refuse(_ message: Message, _ error: JetStreamError, for handle: StreamHandle) {
+    guard message.reply != nil, message.replyLength > 0 else { return }
+    var payload: [UInt8] = []
+    PublishAnswerTemplate(stream: handle.name, domain: service.domain).append(refusing: error, to: &payload)
+    worker.publish(message.replyBytes, reply: nil, payload: payload, in: handle.account.account)
   }
 
   /// Copies a message to the stream's loop.
@@ -90,37 +118,34 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     }
   }
 
-  // MARK: the end of a batch
-
-  override func endBatch() {
+  private func sendOutgoing() {
     for target in outgoing.indices {
       if let batch = outgoing[target] { send(batch, to: target) }
     }
+  }
+
+  // MARK: the end of a batch
+
+  override func endBatch() {
+    mustPoll = false
+    sendOutgoing()
+    resumeHeld()
     handleArrived()
     runConsumers()
-    if hasAppended {
-      hasAppended = false
-      service.journal?.commit()
-    }
-    // Consumers may have published to streams.
-    for target in outgoing.indices where target != index {
-      if let batch = outgoing[target] { send(batch, to: target) }
-    }
+    flushRecords()
+    // Deliveries may have led to streams.
+    sendOutgoing()
+    if !arrived.isEmpty, hasRoom { mustPoll = true }
   }
 
-  override func nextPoll() -> Int64? {
-    if outgoing[index] != nil || (!arrived.isEmpty && !isJournalFull) { return 0 }
-    return consumerPoll
-  }
+  override func nextPoll() -> Int64? { mustPoll ? 0 : nil }
 
   private func handleArrived() {
-    while !isJournalFull, let batch = arrived.first {
+    while hasRoom, let batch = arrived.first {
       while let item = batch.next() {
-        guard handle(item, batch) else {
-          isJournalFull = true
-          return
-        }
+        handle(item, batch)
         batch.release()
+        if !hasRoom, !batch.isAtEnd { return }
       }
       arrived.removeFirst()
       if spare.count < 4 {
@@ -130,24 +155,20 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     }
   }
 
-  /// False when the journal takes nothing at the moment: the item waits.
-  private func handle(_ item: HandoffItem, _ batch: HandoffBatch) -> Bool {
+  private func handle(_ item: HandoffItem, _ batch: HandoffBatch) {
+    if item.kind == .publish { item.handle.leave(bytes: item.message.size) }
     guard let runner = item.handle.runner, !item.handle.isDeleted else {
       if item.kind == .request { batch.takeRequest().answerStreamNotFound(on: self) }
-      if item.kind == .publish { item.handle.leave(bytes: item.message.size) }
-      return true
+      return
     }
     switch item.kind {
-    case .publish:
-      guard runner.publish(item.message) else { return false }
-      item.handle.leave(bytes: item.message.size)
+    case .publish: runner.publish(item.message)
     case .acknowledge: runner.acknowledge(item.message)
     case .flowControl: runner.flowControl(item.message)
     case .pull: runner.pull(item.message)
     case .directGet: runner.directGet(item.message)
     case .request: runner.handle(batch.takeRequest())
     }
-    return true
   }
 
   // MARK: sending
@@ -178,12 +199,14 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     let targetStart = put(target)
     let subjectStart = put(subject)
     let replyStart = put(reply)
-    var body = header.baseAddress ?? payload.baseAddress ?? UnsafeRawPointer(base)
+    var body = UnsafeRawPointer(base)
     if !isWhole {
       memcpy(base + offset, header.baseAddress!, header.count)
       memcpy(base + offset + header.count, payload.baseAddress!, payload.count)
       body = UnsafeRawPointer(base + offset)
-    } else if header.isEmpty, let start = payload.baseAddress {
+    } else if !header.isEmpty {
+      body = header.baseAddress!
+    } else if let start = payload.baseAddress {
       body = start
     }
     var message = Message(
@@ -196,19 +219,92 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     return worker.publish(message, in: account)
   }
 
+  /// Tells whoever watches, at the end of the batch.
+  func publish(_ advisory: Advisory, in account: Account) {
+    let subject = Array(advisory.subject.utf8)
+    guard subject.withUnsafeBytes({ account.hasInterest(in: $0) }) else { return }
+    worker.publishSoon(ServerMessage(account: account, subject: subject, payload: advisory.payload))
+  }
+
+  func advisoryHead() -> AdvisoryHead {
+    AdvisoryHead(id: NUID.next(), time: Timestamp(unixNanoseconds: wallNow), domain: service.domain)
+  }
+
   // MARK: the journal
 
-  /// Something was appended: it is written at the end of the batch.
-  func noteAppended() { hasAppended = true }
+  /// More may be sent on its way to the disk.
+  var hasRoom: Bool { !isJournalFull && inFlight.byteCount < Self.inFlightBytes }
+
+  /// Sends a stream's entry on its way.
+  func append(_ kind: UInt8, _ entry: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer, of runner: StreamRunner) {
+    records.add(owner: runner.handle.identifier, kind: kind, entry)
+    inFlight.append(kind, runner: runner, entry: entry, reply: reply)
+    if records.byteCount >= Self.recordBytes { flushRecords() }
+  }
+
+  /// Sends a record of the table of streams on its way; `action` runs when it is durable.
+  func append(owner: UInt64, kind: UInt8, _ payload: [UInt8], _ action: @escaping () -> Void) {
+    payload.withUnsafeBytes { _ = records.add(owner: owner, kind: kind, $0) }
+    inFlight.append(action)
+  }
+
+  private func flushRecords() {
+    guard !records.isEmpty, !isJournalFull, let journal = service.journal else { return }
+    switch journal.append(batch: records, listener: listener) {
+    case .queued(let last):
+      inFlight.assign(through: last)
+      journal.commit()
+    case .full: isJournalFull = true
+    case .refused(let failure): lose("\(failure)")
+    }
+  }
 
   private func heard(_ notice: JournalNotice) {
     switch notice {
-    case .durable(let sequence): inFlight.complete(through: sequence)
-    case .room: break
-    case .checkpointWanted(let sequence): service.checkpoint(through: sequence, on: self)
-    case .failed(let failure): service.journalFailed(failure, on: self)
+    case .durable(let sequence): complete(through: sequence)
+    case .room:
+      isJournalFull = false
+      flushRecords()
+    case .checkpointWanted: upkeep(isUrgent: true)
+    case .failed(let failure): lose("\(failure)")
     }
+  }
+
+  private func complete(through sequence: LogSequence) {
+    while let item = inFlight.takeFirst(through: sequence) {
+      if let runner = item.runner {
+        let (entry, reply) = inFlight.bytes(of: item)
+        runner._withUnsafeGuaranteedRef { $0.committed(item.kind, entry, reply: reply, item.sequence) }
+        runner.release()
+      }
+      item.action?()
+      inFlight.settle(item)
+    }
+  }
+
+  /// The journal has failed: nothing that is on its way will be stored.
+  private func lose(_ reason: String) {
+    records.removeAll()
     isJournalFull = false
+    while let item = inFlight.takeFailed() {
+      if let runner = item.runner {
+        let (_, reply) = inFlight.bytes(of: item)
+        runner._withUnsafeGuaranteedRef { $0.lost(reply, reason) }
+        runner.release()
+      }
+      inFlight.settle(item)
+    }
+    service.journalFailed(reason, on: self)
+  }
+
+  /// A stream's messages waited until nothing was in flight: they go on at the end of the batch.
+  func resumeLater(_ runner: StreamRunner) { resuming.append(runner) }
+
+  private func resumeHeld() {
+    if resuming.isEmpty || !hasRoom { return }
+    let runners = resuming
+    resuming = []
+    for runner in runners { runner.resumeHeld() }
   }
 
   // MARK: consumers
@@ -221,15 +317,15 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   }
 
   private func runConsumers() {
-    consumerPoll = nil
-    if ready.isEmpty { return }
+    // What they change goes to the journal, too.
+    if ready.isEmpty || !hasRoom { return }
     let batch = ready
     ready = []
     for consumer in batch {
       consumer.isScheduled = false
       consumer.run()
     }
-    if !ready.isEmpty { consumerPoll = 0 }
+    if !ready.isEmpty { mustPoll = true }
   }
 
   /// A consumer waits for a slow reader: it runs again soon.
@@ -242,4 +338,38 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
       self.schedule(consumer)
     }
   }
+
+  // MARK: upkeep
+
+  /// The journal has something of the stream that no checkpoint contains.
+  @inline(__always)
+  func noteDirty(_ runner: StreamRunner) {
+    if runner.isDirty { return }
+    runner.isDirty = true
+    dirty[ObjectIdentifier(runner)] = runner
+  }
+
+  func forget(_ runner: StreamRunner) { dirty[ObjectIdentifier(runner)] = nil }
+
+  private func scheduleUpkeep() {
+    upkeepTimer = worker.loop.schedule(afterNanoseconds: Self.upkeepNanoseconds) { [weak self] in
+      self?.upkeep(isUrgent: false)
+      self?.scheduleUpkeep()
+    }
+  }
+
+  private func upkeep(isUrgent: Bool) {
+    let now = worker.loop.now
+    for (key, runner) in dirty where isUrgent || runner.wantsCheckpoint(at: now) {
+      runner.checkpoint()
+      if runner.isClean {
+        runner.isDirty = false
+        dirty[key] = nil
+      }
+    }
+    if index == 0 { service.saveTable() }
+  }
+
+  /// Calls `body` for every stream of this loop that the journal has something of.
+  func forEachDirty(_ body: (StreamRunner) -> Void) { dirty.values.forEach(body) }
 }

@@ -190,22 +190,11 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
 
   /// Appends a record about the table; `done` runs on loop 0 when it is durable. Loop 0.
   func record(_ kind: MetaLog.Kind, _ payload: [UInt8], _ done: @escaping () -> Void) {
-    guard let journal else { return }
     let loop = loops[0]
-    switch journal.append(owner: MetaLog.owner, kind: kind.rawValue, payload, listener: loop.listener) {
-    case .queued(let sequence):
-      _ = payload.withUnsafeBytes { MetaLog.apply(kind.rawValue, $0, to: &table) }
-      loop.inFlight.append(sequence) { [self] in
-        table.applied = max(table.applied, sequence)
-        done()
-      }
-      loop.noteAppended()
-    case .full:
-      // Rare: the batch on its way ends soon.
-      journal.commit()
-      loop.worker.loop.schedule(afterNanoseconds: 1_000_000) { [self] in record(kind, payload, done) }
-    case .refused(let failure):
-      server.logger.error("JetStream cannot write its table of streams: \(failure)")
+    _ = payload.withUnsafeBytes { MetaLog.apply(kind.rawValue, $0, to: &table) }
+    loop.append(owner: MetaLog.owner, kind: kind.rawValue, payload) { [self] in
+      table.applied = max(table.applied, journal?.durable ?? 0)
+      done()
     }
   }
 

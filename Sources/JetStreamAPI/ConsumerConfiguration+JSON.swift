@@ -10,7 +10,9 @@ extension ConsumerConfiguration: JSONWritable {
     writer.field("description", description, omitEmpty: true)
     writer.field("deliver_policy", deliverPolicy.rawValue)
     writer.field("opt_start_seq", startSequence, omitEmpty: true)
-    if let startTime { writer.field("opt_start_time", startTime) }
+    if let startTime {
+      writer.field("opt_start_time", RFC3339.string(startTime, offsetSeconds: startTimeOffset))
+    }
     writer.field("ack_policy", ackPolicy.rawValue)
     writer.field("ack_wait", ackWait, omitEmpty: true)
     writer.field("max_deliver", maxDeliver, omitEmpty: true)
@@ -49,7 +51,9 @@ extension ConsumerConfiguration: JSONWritable {
       }
       writer.endObject()
     }
-    if let pauseUntil { writer.field("pause_until", pauseUntil) }
+    if let pauseUntil {
+      writer.field("pause_until", RFC3339.string(pauseUntil, offsetSeconds: pauseUntilOffset))
+    }
     writer.field("priority_groups", priorityGroups, omitEmpty: true)
     if priorityPolicy != .none { writer.field("priority_policy", priorityPolicy.rawValue) }
     writer.field("priority_timeout", priorityTimeout, omitEmpty: true)

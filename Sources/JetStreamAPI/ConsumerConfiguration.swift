@@ -8,6 +8,8 @@ public struct ConsumerConfiguration: Equatable, Sendable {
   public var deliverPolicy = ConsumerDeliverPolicy.all
   public var startSequence: UInt64 = 0
   public var startTime: Timestamp?
+  /// The offset with which `startTime` was written, in seconds east of UTC: it is shown again.
+  var startTimeOffset = 0
   public var ackPolicy = ConsumerAckPolicy.none
   public var ackWait: Int64 = 0
   /// -1: without end.
@@ -38,6 +40,8 @@ public struct ConsumerConfiguration: Equatable, Sendable {
   public var sourcing = false
   public var metadata: [String: String] = [:]
   public var pauseUntil: Timestamp?
+  /// As `startTimeOffset`; an update forgets it.
+  var pauseUntilOffset = 0
   public var priorityGroups: [String] = []
   public var priorityPolicy = ConsumerPriorityPolicy.none
   /// How long a pinned client may stay silent.

@@ -13,6 +13,12 @@ final class APIRequest: @unchecked Sendable {
   let header: [UInt8]
   let payload: [UInt8]
   let requester: Requester
+  /// The request was to create what is there already.
+  var isRepeatedCreate = false
+  /// The configuration that an update leads to.
+  var updated: StreamConfiguration?
+  /// The message that is to be deleted.
+  var sequence: UInt64 = 0
 
   init(_ account: AccountJetStream, _ subject: APISubject, _ message: Message, requester: Requester) {
     self.account = account
@@ -23,6 +29,14 @@ final class APIRequest: @unchecked Sendable {
     let body = message.bodyBytes
     header = Array(body[..<message.headerLength])
     payload = Array(body[message.headerLength...])
+  }
+
+  /// It asks for a level of the API that this server does not have.
+  var refusesLevel: Bool { header.withUnsafeBytes { refusesRequiredLevel($0) } }
+
+  /// Another server asks what the answer to a create would be (FEATURES 5.095).
+  var wantsCreateAnswer: Bool {
+    header.withUnsafeBytes { headerValue("Nats-Response-Type", in: $0) } == "create_response"
   }
 
   /// Answers, and tells whoever watches the API (FEATURES 7.046).

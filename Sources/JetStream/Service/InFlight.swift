@@ -45,12 +45,9 @@ struct InFlight {
   /// Notes a record of another kind.
   mutating func append(_ action: @escaping () -> Void) { items.append(Item(action: action)) }
 
-  /// Notes what is to be done after the records so far; at once, when none is on its way.
+  /// Notes what is to be done after the records so far, of which there must be some.
   mutating func appendFollowing(_ action: @escaping () -> Void) {
-    if isEmpty {
-      action()
-      return
-    }
+    precondition(!isEmpty, "what follows nothing is done at once")
     let isAssigned = unassigned == items.count
     items.append(Item(sequence: items[items.count - 1].sequence, isFollowing: true, action: action))
     if isAssigned { unassigned += 1 }

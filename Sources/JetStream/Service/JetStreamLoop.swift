@@ -248,6 +248,11 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     inFlight.append(action)
   }
 
+  /// Runs `action` when everything that is on its way now is durable; at once, when nothing is.
+  func afterEverythingInFlight(_ action: @escaping () -> Void) {
+    if inFlight.isEmpty { action() } else { inFlight.appendFollowing(action) }
+  }
+
   private func flushRecords() {
     guard !records.isEmpty, !isJournalFull, let journal = service.journal else { return }
     switch journal.append(batch: records, listener: listener) {

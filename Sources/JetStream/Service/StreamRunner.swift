@@ -160,7 +160,7 @@ final class StreamRunner: @unchecked Sendable {
       return
     }
     let reply = Array(reply)
-    loop.inFlight.appendFollowing { [self] in
+    loop.afterEverythingInFlight { [self] in
       reply.withUnsafeBytes { self.answer(answer, to: $0) }
     }
   }
@@ -238,8 +238,8 @@ final class StreamRunner: @unchecked Sendable {
       if stored { announce(entry) }
       self.answer(answer, to: reply)
     case .staged: answer(.staged, to: reply)
-    case .deleted(let existed): finishRequest { $0.finishDelete(existed) }
-    case .purged(let count): finishRequest { $0.finishPurge(count) }
+    case .deleted(let existed): finishRequest { $0.finishDelete(existed, on: loop) }
+    case .purged(let count): finishRequest { $0.finishPurge(count, on: loop) }
     case .ignored: break
     }
     carryOut()
@@ -366,7 +366,7 @@ final class StreamRunner: @unchecked Sendable {
   /// Takes over a changed configuration when nothing is in flight.
   func update(_ configuration: StreamConfiguration, then: @escaping () -> Void) {
     guard inFlightCount == 0 else {
-      loop.inFlight.appendFollowing { [self] in update(configuration, then: then) }
+      loop.afterEverythingInFlight { [self] in update(configuration, then: then) }
       return
     }
     output.removeAll()

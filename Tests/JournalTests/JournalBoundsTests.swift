@@ -105,6 +105,20 @@ import Testing
     #expect(seen == Array(1...91))
   }
 
+  @Test func `opening again and again makes no more files than the options allow`() throws {
+    let disk = SimulatedDisk(seed: 1)
+    for opening in 0..<30 {
+      let (journal, _) = try JournalTests.open(disk)
+      for _ in 0..<(opening % 7) * 10 {
+        _ = journal.append(owner: 1, kind: 0, [UInt8](repeating: 1, count: 3000), listener: 0)
+        while journal.runTurn() {}
+        journal.release(owner: 1, through: .max)
+      }
+      if opening % 3 == 0 { disk.crash() } else { journal.close() }
+    }
+    #expect(try disk.list("/j").count { $0.hasPrefix("segment") } <= JournalTests.options().maximumSegments)
+  }
+
   @Test func `an interval without end never syncs, and does not overflow`() throws {
     var options = JournalTests.options()
     options.hasOwnThread = true

@@ -153,6 +153,52 @@ import Testing
     #expect(seen == [2])
   }
 
+  /// Begins a segment at every few batches, stalls until a release, and makes files ahead, all at once.
+  @Test(arguments: [3, 4, 8])
+  func `threads that release go on in the smallest number of segments`(segments: Int) throws {
+    let directory = NSTemporaryDirectory() + "journal-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    var options = JournalOptions()
+    options.segmentBytes = 32 << 10
+    options.maximumBatchBytes = 8 << 10
+    options.maximumRecordBytes = 60 << 10
+    options.maximumSegments = segments
+    let recovery = try JournalRecovery(directory: directory, options: options)
+    #expect(recovery.next() == nil)
+    let journal = try recovery.start()
+    let finished = DispatchSemaphore(value: 0)
+    for index in 0..<4 {
+      Thread.detachNewThread {
+        let notices = DispatchSemaphore(value: 0)
+        let listener = journal.addListener { _ in notices.signal() }
+        let records = JournalRecords()
+        for round in 0..<150 {
+          // Now and then one that is larger than a segment.
+          let payload = round % 50 == 49 ? 50_000 : 300
+          for _ in 0..<(payload > 300 ? 1 : 8) {
+            records.add(owner: UInt64(index), kind: 0, byteCount: payload) { _ = memset($0.baseAddress!, 1, payload) }
+          }
+          while !records.isEmpty {
+            if case .queued(let last) = journal.append(batch: records, listener: listener) {
+              journal.commit()
+              while journal.durable < last { notices.wait() }
+              journal.release(owner: UInt64(index), through: last)
+            } else {
+              notices.wait()
+            }
+          }
+        }
+        finished.signal()
+      }
+    }
+    for _ in 0..<4 { #expect(finished.wait(timeout: .now() + 60) == .success, "a thread does not go on") }
+    let statistics = journal.statistics
+    #expect(statistics.records == UInt64(4 * (147 * 8 + 3)))
+    journal.close()
+    let names = try SystemDisk().list(directory)
+    #expect(names.count { $0.hasPrefix("segment") } <= segments)
+  }
+
   @Test func `closing beside appending threads: what was queued is durable, the rest refused`() throws {
     for _ in 0..<10 {
       let directory = NSTemporaryDirectory() + "journal-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"

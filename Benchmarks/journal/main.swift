@@ -99,6 +99,8 @@ struct Row {
   /// Batches that a thread has under way.
   var depth = 1
   var oneByOne = false
+  /// Streams that a thread's records belong to, in turn.
+  var owners = 1
 }
 
 /// One thread's part of a row.
@@ -110,6 +112,8 @@ final class Worker: @unchecked Sendable {
   let waiter = Waiter()
   var samples = Samples()
   var records = 0
+  private var nextOwner: UInt64 = 0
+  private var released: LogSequence = 0
   var thread = pthread_t()
 
   init(_ journal: Journal, _ row: Row, owner: UInt64, end: Int64) {
@@ -140,16 +144,28 @@ final class Worker: @unchecked Sendable {
       if underWay.count - first >= row.depth {
         waiter.wait(for: underWay[first].last)
         samples.values.append(csys_monotonic_ns() - underWay[first].start)
-        journal.release(owner: owner, through: underWay[first].last)
+        release(through: underWay[first].last)
         first += 1
       }
     }
     if let last = underWay.last { waiter.wait(for: last.last) }
-    journal.release(owner: owner, through: .max)
+    for number in 0..<UInt64(row.owners) { journal.release(owner: owner + number, through: .max) }
+  }
+
+  /// From time to time, as a store would that has synced its own files.
+  private func release(through sequence: LogSequence) {
+    guard sequence - released > 200_000 else { return }
+    released = sequence
+    for number in 0..<UInt64(row.owners) { journal.release(owner: owner + number, through: sequence) }
   }
 
   private func append(_ payload: [UInt8], _ records: JournalRecords, _ listener: Int) -> LogSequence {
-    payload.withUnsafeBytes { bytes in for _ in 0..<row.batch { records.add(owner: owner, kind: 1, bytes) } }
+    payload.withUnsafeBytes { bytes in
+      for _ in 0..<row.batch {
+        records.add(owner: owner + nextOwner, kind: 1, bytes)
+        nextOwner = nextOwner + 1 == UInt64(row.owners) ? 0 : nextOwner + 1
+      }
+    }
     while true {
       switch journal.append(batch: records, listener: listener) {
       case .queued(let last): return last
@@ -178,7 +194,7 @@ func measure(_ row: Row, _ journal: Journal) {
   let cpu = csys_process_cpu_ns()
   let start = csys_monotonic_ns()
   let end = start + Int64(secondsPerRow * 1e9)
-  let workers = (0..<row.threads).map { Worker(journal, row, owner: UInt64($0 + 1), end: end) }
+  let workers = (0..<row.threads).map { Worker(journal, row, owner: UInt64($0) << 32, end: end) }
   for worker in workers { worker.start() }
   for worker in workers { pthread_join(worker.thread, nil) }
   let seconds = Double(csys_monotonic_ns() - start) / 1e9
@@ -188,6 +204,7 @@ func measure(_ row: Row, _ journal: Journal) {
   let samples = Samples(values: workers.flatMap(\.samples.values))
   let name =
     "\(row.payload) B, \(row.threads) thread\(row.threads > 1 ? "s" : ""), \(row.batch) at a time, "
+    + (row.owners > 1 ? "\(row.owners) owners, " : "")
     + "\(row.depth) under way\(row.oneByOne ? ", each appended alone" : "")"
   print(
     padded(name, 62), padded(number(records / seconds), 10), padded(number(samples.quantile(0.5)), 8),
@@ -213,6 +230,9 @@ do {
       for batch in [10, 100, 1000] { rows.append(Row(payload: payload, threads: threads, batch: batch, depth: 8)) }
     }
     rows.append(Row(payload: payload, threads: 4, batch: 100, depth: 8, oneByOne: true))
+    for owners in [100, 25_000] {
+      rows.append(Row(payload: payload, threads: 4, batch: 100, depth: 8, owners: owners))
+    }
     for row in rows { measure(row, journal) }
   }
   let statistics = journal.statistics

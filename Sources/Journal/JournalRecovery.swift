@@ -276,15 +276,12 @@ public final class JournalRecovery {
       (report.skipped.isEmpty ? unreadable + unused : [])
       + free.filter { $0.capacity != options.segmentBytes }.map(\.slot)
     free.removeAll { $0.capacity != options.segmentBytes }
-    if free.isEmpty {
-      try storage.createSegment(nextSlot, capacity: options.segmentBytes)
-      free.append(JournalState.FreeSegment(slot: nextSlot, capacity: options.segmentBytes))
-      nextSlot += 1
-    }
+    var segments = chain.filter { !unused.contains($0.slot) }
+    let upcoming = try takeUpcoming(&segments)
     let highest = chain.reduce(0) { max($0, $1.header.number) }
     var state = JournalState(
       options: options, salt: salt, next: following, durable: min(proven, following - 1), owners: owners,
-      segments: chain.filter { !unused.contains($0.slot) }, upcoming: free.removeFirst(), free: free,
+      segments: segments, upcoming: upcoming, free: free,
       nextSegmentNumber: highest + 1 + UInt64(unreadable.count), nextSlot: nextSlot,
       lastCheckpoint: lastCheckpoint, checkpointed: replayFrom, safelyCheckpointed: safeReplayFrom)
     // The salt, the epoch, the first segment's place, and the proof of what is durable. What was foretold before may go
@@ -297,6 +294,20 @@ public final class JournalRecovery {
     freed += state.freeSegments(below: safeReplayFrom, andRepeated: true)
     try storage.removeSegments(freed.filter { $0.capacity != options.segmentBytes }.map(\.slot))
     return Journal(state: state, storage: storage, options: options, clock: clock)
+  }
+
+  /// The segment that is begun first: an empty one, the oldest if no checkpoint needs it, or a new one.
+  private func takeUpcoming(_ segments: inout [JournalState.Segment]) throws -> JournalState.FreeSegment {
+    if !free.isEmpty { return free.removeFirst() }
+    if segments.count > 1, segments[1].header.first <= safeReplayFrom, !segments[1].isMadeUp,
+      segments[0].header.capacity == UInt64(options.segmentBytes)
+    {
+      return JournalState.FreeSegment(slot: segments.removeFirst().slot, capacity: options.segmentBytes)
+    }
+    let slot = nextSlot
+    try storage.createSegment(slot, capacity: options.segmentBytes)
+    nextSlot += 1
+    return JournalState.FreeSegment(slot: slot, capacity: options.segmentBytes)
   }
 
   private func writeUnproven(_ state: inout JournalState, _ following: LogSequence) throws {

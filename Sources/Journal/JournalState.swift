@@ -303,7 +303,8 @@ struct JournalState {
     checkpointed = checkpoint.replayFrom
     let recycled = freeSegments(below: safelyCheckpointed, andRepeated: false)
     // A replay never shows their records again.
-    owners = owners.filter { $0.value.heldFrom != nil || $0.value.last >= checkpointed }
+    let gone = owners.compactMap { $0.value.heldFrom == nil && $0.value.last < checkpointed ? $0.key : nil }
+    for owner in gone { owners[owner] = nil }
     return recycled
   }
 

@@ -117,8 +117,13 @@ final class SegmentReader {
         offset = border
         continue
       }
-      if absence == nil { absence = Absence(isBlank: isBorder && looksUnused(head, sequence), from: offset) }
-      if hasUnreadable(at: offset, head) { absence!.isUnreadable = true }
+      let isUnreadable = hasUnreadable(at: offset, head)
+      if absence == nil {
+        let isBlank = isBorder && !isUnreadable && looksUnused(head, sequence)
+        absence = Absence(isBlank: isBlank, isUnreadable: isUnreadable, from: offset)
+      } else if isUnreadable, !absence!.isBlank {
+        absence!.isUnreadable = true
+      }
       if isBorder, hasSkipped { break }
       hasSkipped = true
       offset = isBorder ? offset + JournalFormat.sectorBytes : border

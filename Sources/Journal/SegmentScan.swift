@@ -67,7 +67,8 @@ struct SegmentScan {
     }
   }
 
-  /// Makes up the header of a segment whose own is lost; false when it holds no records of that use.
+  /// Makes up the header of a segment whose own is lost; false when it holds no records of that use that
+  /// matter.
   private mutating func recover(_ foretold: ForetoldSegment, salt: UInt64, _ storage: JournalStorage) -> Bool {
     guard let file = try? storage.segment(foretold.slot), let size = try? file.size() else { return false }
     var header = SegmentHeader(
@@ -77,6 +78,11 @@ struct SegmentScan {
     if reader.readErrors > 0 { refused.insert(foretold.slot) }
     guard let found = result.found else { return false }
     header.first = found.sequence
+    // Records that were written again later are looked for there.
+    let isReplaced = headers.contains {
+      $0.header.salt == salt && header.isOlder(than: $0.header) && $0.header.first <= header.first
+    }
+    if isReplaced { return false }
     header.durable = result.proven
     headers.append(JournalState.Segment(slot: foretold.slot, header: header, madeUpFrom: found.offset))
     unreadable.removeAll { $0 == foretold.slot }

@@ -49,6 +49,11 @@ extension Server {
   public var serverName: String { info.serverName }
   /// All accounts by name.
   public var accounts: [String: Account] { settings.accounts }
+  /// An account that is not configured: nobody can be in it.
+  public func placeholderAccount(named name: String) -> Account {
+    Account(name: name, isSystem: false, records: records, rules: settings.globalAccount.rules)
+  }
+
   public var systemAccount: Account? { settings.systemAccount }
 }
 

@@ -31,6 +31,15 @@ final class APIRequest: @unchecked Sendable {
     payload = Array(body[message.headerLength...])
   }
 
+  /// The subject as it is without a domain: `$JS.API.` and what follows.
+  var plainSubject: String {
+    let text = String(decoding: fullSubject, as: UTF8.self)
+    if text.hasPrefix("$JS.API.") { return text }
+    // Behind `$JS.` and a domain, which is one token.
+    let tokens = text.split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)
+    return tokens.count == 3 ? "$JS.\(tokens[2])" : text
+  }
+
   /// It asks for a level of the API that this server does not have.
   var refusesLevel: Bool { header.withUnsafeBytes { refusesRequiredLevel($0) } }
 

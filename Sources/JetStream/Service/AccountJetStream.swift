@@ -9,6 +9,7 @@ import JetStreamAPI
 /// loop 0 only; counts are atomic.
 final class AccountJetStream: @unchecked Sendable {
   let account: Account
+  let name: String
   unowned let service: JetStreamService
   private let lock: UnsafeMutablePointer<UInt32>
   private let counts: UnsafeMutablePointer<AccountJetStreamCounts>
@@ -21,10 +22,17 @@ final class AccountJetStream: @unchecked Sendable {
     self.account = account
     self.service = service
     currentLimits = limits
+    self.name = account.name
     lock = .allocate(capacity: 1)
     lock.initialize(to: 0)
     counts = .allocate(capacity: 1)
     counts.initialize(to: AccountJetStreamCounts())
+    noteMaxima(limits)
+  }
+
+  /// For streams of an account that has no JetStream now.
+  convenience init(detached name: String, service: JetStreamService) {
+    self.init(service.server.placeholderAccount(named: name), limits: AccountJetStreamOptions(), service: service)
   }
 
   deinit {
@@ -73,11 +81,65 @@ final class AccountJetStream: @unchecked Sendable {
     return withLock { handle.consumerNames.contains(text) }
   }
 
+  /// A consumer has come or gone. The stream's loop.
+  func noteConsumer(_ name: String, of handle: StreamHandle, exists: Bool) {
+    withLock {
+      if exists { handle.consumerNames.insert(name) } else { handle.consumerNames.remove(name) }
+    }
+  }
+
+  var consumerCount: Int { withLock { streams.values.reduce(0) { $0 + $1.consumerNames.count } } }
+
+  // MARK: interest
+
+  /// A stream has consumers that deliver to a subject of their own: it is told of subscriptions that come and go.
+  func watchInterest(for handle: StreamHandle) {
+    withLock { handle.watchesInterest = true }
+    account.isObserved = true
+  }
+
+  /// Somebody subscribes or leaves. Any thread.
+  func interestChanged(in subject: [UInt8]) {
+    let handles = withLock { streams.values.filter(\.watchesInterest) }
+    for handle in handles {
+      handle.loop.worker.loop.submit { handle.runner?.interestChanged(in: subject) }
+    }
+  }
+
   // MARK: limits and use
 
   var limits: AccountJetStreamOptions {
     get { withLock { currentLimits } }
-    set { withLock { currentLimits = newValue } }
+    set {
+      withLock { currentLimits = newValue }
+      noteMaxima(newValue)
+    }
+  }
+
+  private func noteMaxima(_ limits: AccountJetStreamOptions) {
+    csys_store64(counts.pointer(to: \.maximumMemory)!, limits.maxMemory < 0 ? .max : UInt64(limits.maxMemory))
+    csys_store64(counts.pointer(to: \.maximumStorage)!, limits.maxStore < 0 ? .max : UInt64(limits.maxStore))
+  }
+
+  /// The limits as the API shows them.
+  var accountLimits: JetStreamAPI.AccountLimits {
+    let limits = self.limits
+    var result = JetStreamAPI.AccountLimits()
+    result.maximumMemory = limits.maxMemory
+    result.maximumStorage = limits.maxStore
+    result.maximumStreams = limits.maxStreams
+    result.maximumConsumers = limits.maxConsumers
+    result.maximumAcknowledgementsPending = limits.maxAckPending
+    result.memoryMaximumStreamBytes = limits.memoryMaxStreamBytes
+    result.storageMaximumStreamBytes = limits.storeMaxStreamBytes
+    result.maximumBytesRequired = limits.maxBytesRequired
+    return result
+  }
+
+  /// Whether so many more bytes would be too many. Any thread.
+  func exceeds(adding bytes: Int, inMemory: Bool) -> Bool {
+    let maximum = csys_load64(counts.pointer(to: inMemory ? \.maximumMemory : \.maximumStorage)!)
+    return maximum < .max && (inMemory ? memoryUsed : storageUsed) + UInt64(bytes) > maximum
   }
 
   /// Bytes that streams in memory hold.
@@ -137,4 +199,6 @@ private struct AccountJetStreamCounts {
   var storage: UInt64 = 0
   var requests: UInt64 = 0
   var errors: UInt64 = 0
+  var maximumMemory = UInt64.max
+  var maximumStorage = UInt64.max
 }

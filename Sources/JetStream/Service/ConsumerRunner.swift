@@ -5,6 +5,7 @@ import Glibc
 import JetStreamAPI
 import MessageStore
 import Reactor
+import Subjects
 
 /// Carries out what a consumer's machine decides: reads the store, writes to clients, logs what has changed. Confined to
 /// the stream's loop.
@@ -20,7 +21,7 @@ final class ConsumerRunner: ConsumerPort {
   var machine: ConsumerMachine
   /// Compiled from the configuration; replaced with it.
   private var filters: SubjectFilters
-  private let deliverSubject: [UInt8]
+  private var deliverSubject: [UInt8]
 
   /// It runs at the end of the batch, or soon.
   var isScheduled = false
@@ -51,7 +52,46 @@ final class ConsumerRunner: ConsumerPort {
   /// What it has to say is kept: neither it nor its stream live in memory only.
   var isLogged: Bool { stream.isLogged && !machine.configuration.memoryStorage }
 
-  func filtersChanged() { filters = SubjectFilters(machine.filters) }
+  var isFiltered: Bool { !filters.isEverything }
+
+  /// Takes a new configuration.
+  func take(_ configuration: ConsumerConfiguration) {
+    filters = SubjectFilters(configuration.filters)
+    deliverSubject = Array(configuration.deliverSubject.utf8)
+    machine.update(configuration, port: self, now: now)
+  }
+
+  /// Messages have left the stream, one by one.
+  func removed(_ sequences: [UInt64]) {
+    var recounts = false
+    for sequence in sequences {
+      // Whether it was wanted cannot be told any more; it matters only for what was not delivered yet.
+      if isFiltered, sequence > machine.state.delivered.stream {
+        recounts = true
+      } else {
+        machine.removed(sequence, matches: true, port: self)
+      }
+    }
+    if recounts { machine.purged(port: self) }
+    loop.schedule(self)
+  }
+
+  /// Many messages have left the stream.
+  func purged() {
+    machine.purged(port: self)
+    loop.schedule(self)
+  }
+
+  /// Somebody listens to a subject or pattern, or nobody any more.
+  func interestChanged(in subject: [UInt8]) {
+    let concerns = deliverSubject.withUnsafeBytes { own in
+      subject.withUnsafeBytes { Subject.matches(pattern: $0, literal: own) }
+    }
+    guard concerns else { return }
+    let isActive = deliverSubject.withUnsafeBytes { account.hasInterest(in: $0) }
+    machine.setActive(isActive, now: now)
+    loop.schedule(self)
+  }
 
   func matches(_ subject: UnsafeRawBufferPointer) -> Bool { filters.isEverything || filters.matches(subject) }
 

@@ -344,6 +344,15 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     }
   }
 
+  // MARK: the end
+
+  /// What has arrived is handed to the journal; nothing new is begun.
+  func close() {
+    if let upkeepTimer { worker.loop.cancel(upkeepTimer) }
+    upkeepTimer = nil
+    flushRecords()
+  }
+
   // MARK: upkeep
 
   /// The journal has something of the stream that no checkpoint contains.

@@ -33,8 +33,16 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   private var accounts: [String: AccountJetStream] = [:]
   private let counts: UnsafeMutablePointer<ServiceCounts>
 
+  /// Streams of accounts that have no JetStream now.
+  var parked: [StreamHandle] = []
+  let batchLimits: BatchLimits
+  let batchesInFlight = BatchesInFlight()
+
   // Loop 0.
+  /// All streams there are, so that they live.
+  var handles: [StreamHandle] = []
   var table = MetaLog.Table()
+  private var detached: [String: AccountJetStream] = [:]
   private var isSavingTable = false
   private var tableSaved: LogSequence = 0
   private var nextLoop = 0
@@ -48,6 +56,13 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     if options.maxBufferedMessages > 0 { limit.messages = UInt64(options.maxBufferedMessages) }
     if options.maxBufferedSize > 0 { limit.bytes = UInt64(options.maxBufferedSize) }
     ingestLimit = limit
+    var batches = BatchLimits()
+    let configured = options.limits
+    if configured.maxBatchInflightPerStream > 0 { batches.atomicPerStream = configured.maxBatchInflightPerStream }
+    if configured.maxBatchInflightTotal > 0 { batches.atomicTotal = configured.maxBatchInflightTotal }
+    if configured.maxBatchSize > 0 { batches.atomicSize = configured.maxBatchSize }
+    if configured.maxBatchTimeoutNanoseconds > 0 { batches.timeoutNanoseconds = configured.maxBatchTimeoutNanoseconds }
+    batchLimits = batches
     lock = .allocate(capacity: 1)
     lock.initialize(to: 0)
     counts = .allocate(capacity: 1)
@@ -98,7 +113,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     }
     try recover()
     for account in sortedAccounts { account.listen(domain: options.domain) }
-    let elapsed = GoDuration(nanoseconds: csys_monotonic_ns() - began)
+    let elapsed = GoDuration.string(nanoseconds: csys_monotonic_ns() - began)
     logger.info("Took \(elapsed) to start JetStream")
   }
 
@@ -223,6 +238,85 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     }
   }
 
+  /// A stream's files go, in the background.
+  func removeFiles(of handle: StreamHandle, _ store: StreamStore) {
+    guard store.backing == .file else { return }
+    let directory = location.stream(account: handle.account.name, name: handle.name, identifier: handle.identifier)
+    try? store.close()
+    background.submit { [self] in
+      do {
+        try StreamStore.delete(directory: directory, disk: disk)
+      } catch {
+        server.logger.error("JetStream cannot remove the files of stream '\(handle.name)': \(error)")
+      }
+    }
+  }
+
+  /// An account that has no JetStream now, but streams.
+  func detachedAccount(_ name: String) -> AccountJetStream {
+    if let known = detached[name] { return known }
+    let account = AccountJetStream(detached: name, service: self)
+    detached[name] = account
+    return account
+  }
+
+  func isListed(_ account: AccountJetStream) -> Bool { self.account(named: account.name) === account }
+
+  // MARK: failures
+
+  /// Why a publish is not taken at the moment; nil when it is (FEATURES 5.087).
+  func refusal(for runner: StreamRunner, bytes: Int) -> JetStreamError? {
+    let inMemory = !runner.isLogged
+    if runner.handle.account.exceeds(adding: bytes, inMemory: inMemory) { return .accountResourcesExceeded }
+    let maximum = inMemory ? maximumMemory : maximumStorage
+    let used = inMemory ? memoryUsed : storageUsed
+    return used + UInt64(bytes) > UInt64(clamping: maximum) ? .insufficientResources : nil
+  }
+
+  /// A stream takes nothing any more.
+  func streamFailed(_ handle: StreamHandle, _ reason: String) {
+    csys_add64(counts.pointer(to: \.failures)!, 1)
+    let advisory = Advisory.outOfStorage(
+      server: server.serverName, serverID: server.serverID, stream: handle.name, cluster: "",
+      handle.loop.advisoryHead())
+    if let system = server.systemAccount { handle.loop.publish(advisory, in: system) }
+  }
+
+  /// The journal takes nothing any more: no stream in files can.
+  func journalFailed(_ reason: String, on loop: JetStreamLoop) {
+    if csys_exchange32(counts.pointer(to: \.journalFailed)!, 1) == 0 {
+      server.logger.error("JetStream journal failed: \(reason). Nothing is acknowledged until the server is restarted")
+    }
+    for account in sortedAccounts {
+      for handle in account.sortedStreams where handle.loop === loop {
+        if let runner = handle.runner, runner.isLogged { runner.fail(reason) }
+      }
+    }
+  }
+
+  /// The journal has lost records: streams cannot tell which of theirs.
+  func noteDamage(through sequence: LogSequence) { csys_add64(counts.pointer(to: \.failures)!, 1) }
+
+  /// Closes all streams on their loops.
+  private func closeStreams(_ done: @escaping @Sendable () -> Void) {
+    let pending = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+    pending.initialize(to: UInt32(loops.count))
+    let address = UInt(bitPattern: pending)
+    for loop in loops {
+      loop.worker.loop.submit { [self] in
+        loop.close()
+        for account in sortedAccounts {
+          for handle in account.sortedStreams where handle.loop === loop { handle.runner?.shutDown() }
+        }
+        let pending = UnsafeMutablePointer<UInt32>(bitPattern: address)!
+        if csys_add32(pending, UInt32.max) == 1 {
+          pending.deallocate()
+          done()
+        }
+      }
+    }
+  }
+
   // MARK: use and counts
 
   func addUse(_ bytes: Int64, inMemory: Bool) {
@@ -278,4 +372,6 @@ private struct ServiceCounts {
   var requests: UInt64 = 0
   var errors: UInt64 = 0
   var waiting: UInt64 = 0
+  var failures: UInt64 = 0
+  var journalFailed: UInt32 = 0
 }

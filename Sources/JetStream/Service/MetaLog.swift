@@ -91,7 +91,8 @@ enum MetaLog {
         stream.created = try reader.readInt64()
       } else if reader.keyIs("config") {
         let raw = try reader.readRaw()
-        stream.configuration = try StreamConfiguration(stored: raw)
+        // One that cannot be read leaves a stream without a name, which is refused.
+        stream.configuration = (try? StreamConfiguration.decode(raw, isStrict: false)) ?? StreamConfiguration()
       } else {
         try reader.skipValue()
       }

@@ -18,6 +18,8 @@ final class StreamHandle: @unchecked Sendable {
   var configuration: StreamConfiguration
   /// Guarded by the account's lock.
   var consumerNames: Set<String> = []
+  /// It has push consumers. Guarded by the account's lock.
+  var watchesInterest = false
   /// Only on the stream's loop.
   var runner: StreamRunner?
   private let counts: UnsafeMutablePointer<StreamCounts>

@@ -168,32 +168,16 @@ extension StreamRunner {
 
   /// What the rules of consumers look at here.
   var consumerContext: ConsumerContext {
-    var context = ConsumerContext(
-      stream: handle.name, subjects: configuration.subjects, retention: configuration.consumerRetention,
-      replicas: max(1, configuration.replicas))
+    var context = ConsumerContext(configuration)
     let limits = handle.account.accountLimits
-    context.streamInactiveThreshold = configuration.consumerLimits.inactiveThreshold
-    context.streamMaxAckPending = configuration.consumerLimits.maximumAcknowledgementsPending
-    context.streamMaxConsumers = configuration.maximumConsumers
     context.accountMaxAckPending = limits.maximumAcknowledgementsPending
     context.accountMaxConsumers = limits.maximumConsumers
     context.serverMaxAckPending = loop.service.options.limits.maxAckPending
     context.serverMaxRequestBatch = loop.service.options.limits.maxRequestBatch
-    context.maxMessagesPerSubject = Int(clamping: configuration.maximumMessagesPerSubject)
     return context
   }
 
   var neighbours: [ConsumerNeighbour] {
     consumers.values.map { ConsumerNeighbour(name: $0.name, configuration: $0.machine.configuration) }
-  }
-}
-
-extension StreamConfiguration {
-  fileprivate var consumerRetention: ConsumerContext.Retention {
-    switch retention {
-    case .limits: .limits
-    case .interest: .interest
-    case .workQueue: .workQueue
-    }
   }
 }

@@ -180,7 +180,7 @@ extension StreamRunner {
       header += Array("Nats-Stream: \(handle.name)\r\nNats-Subject: ".utf8)
       header += message.subject
       header += Array("\r\nNats-Sequence: \(message.sequence)\r\nNats-Time-Stamp: ".utf8)
-      header += Array(Timestamp(unixNanoseconds: message.timestamp).description.utf8)
+      header += Array(RFC3339.string(Timestamp(unixNanoseconds: message.timestamp)).utf8)
       header += Array("\r\n".utf8)
       if let (next, last) = pending {
         header += Array("Nats-Num-Pending: \(next)\r\nNats-Last-Sequence: \(last)\r\n".utf8)

@@ -1,5 +1,6 @@
 import Broker
 import Bytes
+import Configuration
 import JetStreamAPI
 import MessageStore
 

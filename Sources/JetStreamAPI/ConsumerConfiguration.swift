@@ -81,17 +81,23 @@ public struct ConsumerConfiguration: Equatable, Sendable {
 }
 
 /// Where a consumer starts (FEATURES 6.003). Raw values are the spellings of the API.
-public enum ConsumerDeliverPolicy: String, Sendable, CaseIterable {
+public enum ConsumerDeliverPolicy: String, NamedPolicy {
   case all
   case last
   case new
   case byStartSequence = "by_start_sequence"
   case byStartTime = "by_start_time"
   case lastPerSubject = "last_per_subject"
+
+  /// `undefined` is another word for `all`.
+  public static func value(ofJSON raw: String) -> Self? {
+    guard raw != "\"undefined\"" else { return .all }
+    return Self.allCases.first { raw == "\"\($0.rawValue)\"" }
+  }
 }
 
 /// How deliveries are acknowledged (FEATURES 6.005).
-public enum ConsumerAckPolicy: String, Sendable, CaseIterable {
+public enum ConsumerAckPolicy: String, NamedPolicy {
   case none
   case all
   case explicit
@@ -102,7 +108,7 @@ public enum ConsumerAckPolicy: String, Sendable, CaseIterable {
 }
 
 /// How fast what is already stored is delivered (FEATURES 6.010).
-public enum ConsumerReplayPolicy: String, Sendable, CaseIterable {
+public enum ConsumerReplayPolicy: String, NamedPolicy {
   case instant
   case original
 }

@@ -1,13 +1,9 @@
 /// What the rules of consumers need to know about the stream, its account and the server.
 public struct ConsumerContext: Sendable {
-  public enum Retention: Sendable {
-    case limits, interest, workQueue
-  }
-
   /// The name of the stream.
   public var stream: String
   public var subjects: [String]
-  public var retention: Retention
+  public var retention: RetentionPolicy
   public var replicas: Int
   /// `consumer_limits` of the stream; 0 is none.
   public var streamInactiveThreshold: Int64 = 0
@@ -23,11 +19,21 @@ public struct ConsumerContext: Sendable {
   /// The stream's `max_msgs_per_subject`; 1 makes `last_per_subject` the same as `all`.
   public var maxMessagesPerSubject = -1
 
-  public init(stream: String, subjects: [String], retention: Retention = .limits, replicas: Int = 1) {
+  public init(stream: String, subjects: [String], retention: RetentionPolicy = .limits, replicas: Int = 1) {
     self.stream = stream
     self.subjects = subjects
     self.retention = retention
     self.replicas = replicas
+  }
+
+  /// What the configuration of a stream says.
+  public init(_ stream: StreamConfiguration) {
+    self.init(
+      stream: stream.name, subjects: stream.subjects, retention: stream.retention, replicas: stream.replicas)
+    streamInactiveThreshold = stream.consumerLimits.inactiveThreshold
+    streamMaxAckPending = stream.consumerLimits.maximumAcknowledgementsPending
+    streamMaxConsumers = stream.maximumConsumers
+    maxMessagesPerSubject = Int(clamping: stream.maximumMessagesPerSubject)
   }
 }
 

@@ -1,8 +1,5 @@
-import JSON
-import Subjects
-
 /// A request to create or update a consumer (FEATURES 6.037 to 6.040).
-public struct ConsumerCreateRequest: Sendable {
+public struct ConsumerCreateRequest: RequestReadable, Sendable {
   /// What may happen (FEATURES 6.039).
   public enum Action: String, Sendable {
     case createOrUpdate = ""
@@ -18,34 +15,23 @@ public struct ConsumerCreateRequest: Sendable {
 
   public init() {}
 
-  /// - Parameter isStrict: unknown members are refused (`jetstream.strict`, on unless turned off).
-  public init(parsing payload: UnsafeRawBufferPointer, isStrict: Bool) throws(JetStreamError) {
-    var request = ConsumerCreateRequest()
-    try ConsumerDecoding.answering(isStrict: isStrict) { () throws(JSONError) in
-      try ConsumerDecoding.decode(payload, root: "CreateConsumerRequest", isStrict: isStrict) {
-        (decoding) throws(JSONError) in
-        try decoding.object("CreateConsumerRequest") { (decoding) throws(JSONError) in
-          if decoding.keyIs("stream_name") {
-            try decoding.read(&request.stream)
-          } else if decoding.keyIs("config") {
-            if !decoding.reader.readNull() { try request.configuration.decode(&decoding) }
-          } else if decoding.keyIs("action") {
-            try decoding.read(&request.action, refusal: "unknown consumer action: ", isQuoted: false)
-          } else if decoding.keyIs("pedantic") {
-            try decoding.read(&request.isPedantic)
-          } else {
-            return false
-          }
-          return true
-        }
-      }
+  public static var typeName: StaticString { "CreateConsumerRequest" }
+
+  public mutating func read(_ name: String, from reader: inout RequestReader) throws(RequestRefusal) -> Bool {
+    switch name {
+    case "stream_name": reader.read(&stream)
+    case "config": try reader.read(&configuration)
+    case "action": try reader.readWord(&action, refusal: "unknown consumer action: ")
+    case "pedantic": reader.read(&isPedantic)
+    default: return false
     }
-    self = request
+    return true
   }
 
   /// Compares the request with the subject it came on, `$JS.API.CONSUMER.CREATE...` or `$JS.API.CONSUMER.DURABLE...`,
   /// and takes the consumer's name from there.
-  public mutating func bind(to subject: String) throws(JetStreamError) {
+  /// - Parameter isSingleServer: there are no replicas then (error 10074).
+  public mutating func bind(to subject: String, isSingleServer: Bool = true) throws(JetStreamError) {
     let tokens = subject.split(separator: ".", omittingEmptySubsequences: false)
     let isDurable = tokens.count > 5 && tokens[3] == "DURABLE"
     let isLegacyEphemeral = tokens.count == 5
@@ -77,8 +63,10 @@ public struct ConsumerCreateRequest: Sendable {
       }
       configuration.name = consumer
     }
-    guard !filter.isEmpty else { return }
-    if !configuration.filterSubjects.isEmpty { throw .consumerMultipleFiltersNotAllowed }
-    if configuration.filterSubject != filter { throw .consumerCreateFilterSubjectMismatch }
+    if !filter.isEmpty {
+      if !configuration.filterSubjects.isEmpty { throw .consumerMultipleFiltersNotAllowed }
+      if configuration.filterSubject != filter { throw .consumerCreateFilterSubjectMismatch }
+    }
+    if isSingleServer, configuration.replicas > 1 { throw .streamReplicasNotSupported }
   }
 }

@@ -83,7 +83,7 @@ extension ConsumerInfo: JSONWritable {
     writer.field("stream_name", stream)
     writer.field("name", name)
     writer.field("created", created)
-    writer.field("config", configuration.withServerMetadata)
+    writer.field("config", configuration)
     writer.field("delivered", delivered)
     writer.field("ack_floor", ackFloor)
     writer.field("num_ack_pending", ackPendingCount)

@@ -1,12 +1,5 @@
 /// The members of `metadata` that belong to the server (FEATURES 5.037, 6.024).
 extension ConsumerConfiguration {
-  static let requiredLevelKey = "_nats.req.level"
-  static let serverVersionKey = "_nats.ver"
-  static let serverLevelKey = "_nats.level"
-
-  /// What `_nats.ver` says.
-  public static let serverVersion = "2.15.1"
-
   /// The API level that a server must have to run this consumer.
   public var requiredLevel: Int {
     if ackPolicy == .flowControl { return 4 }
@@ -16,23 +9,22 @@ extension ConsumerConfiguration {
 
   /// Drops what only answers carry and notes the required level: what is stored.
   public mutating func setStoredMetadata() {
-    metadata[Self.serverVersionKey] = nil
-    metadata[Self.serverLevelKey] = nil
-    metadata[Self.requiredLevelKey] = String(requiredLevel)
+    metadata = AssetMetadata.stored(metadata, requiredLevel: requiredLevel)
   }
 
   /// As answers show it.
-  var withServerMetadata: ConsumerConfiguration {
+  public func withAnsweredMetadata(serverVersion: String) -> ConsumerConfiguration {
     var copy = self
-    copy.metadata[Self.serverVersionKey] = Self.serverVersion
-    copy.metadata[Self.serverLevelKey] = String(APILevel.current)
+    copy.metadata = AssetMetadata.answered(metadata, serverVersion: serverVersion)
     return copy
   }
+}
 
-  /// Whether this server is able to run a stored consumer.
-  public var isSupported: Bool {
-    guard let text = metadata[Self.requiredLevelKey], !text.isEmpty else { return true }
-    guard let level = Int(text) else { return false }
-    return level <= APILevel.current
+extension ConsumerInfo {
+  /// As answers show it.
+  public func withAnsweredMetadata(serverVersion: String) -> ConsumerInfo {
+    var copy = self
+    copy.configuration = configuration.withAnsweredMetadata(serverVersion: serverVersion)
+    return copy
   }
 }

@@ -71,7 +71,9 @@ let package = Package(
 
     .executableTarget(
       name: "natsd",
-      dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Profiling", "Reactor", "CSystem"],
+      dependencies: [
+        "Bytes", "JSON", "HTTP", "Broker", "Configuration", "JetStream", "Profiling", "Reactor", "CSystem",
+      ],
       swiftSettings: small),
 
     .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: small),

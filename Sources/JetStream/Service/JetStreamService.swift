@@ -189,6 +189,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     csys_lock(lock)
     accounts[account.account.name] = nil
     csys_unlock(lock)
+    // What is stored waits for a start with JetStream in this account.
     for handle in account.sortedStreams {
       handle.isDeleted = true
       handle.loop.worker.loop.submit { handle.runner?.suspend() }

@@ -11,7 +11,8 @@ import Reactor
 /// A stream at work on its loop: takes what arrives, has it decided (`StreamRules`), sends it to the journal, applies
 /// what is durable, answers and wakes consumers. Confined to the stream's loop, or before that to whoever opens it.
 final class StreamRunner: @unchecked Sendable {
-  unowned let handle: StreamHandle
+  /// Ends, as the handle's hold on the runner does, when the stream is deleted.
+  let handle: StreamHandle
   unowned let loop: JetStreamLoop
   let store: StreamStore
   var rules: StreamRules
@@ -201,10 +202,10 @@ final class StreamRunner: @unchecked Sendable {
   /// An entry has become durable.
   func committed(_ kind: UInt8, _ entry: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer, _ log: LogSequence) {
     inFlightCount -= 1
+    if isOver { return }
     appliedLog = log
     bytesSinceCheckpoint += entry.count
     loop.noteDirty(self)
-    if isOver { return }
     if let kind = StreamEntryKind(rawValue: kind) { apply(kind, entry, reply: reply) }
     if inFlightCount == 0, !held.isEmpty { loop.resumeLater(self) }
   }
@@ -418,8 +419,9 @@ final class StreamRunner: @unchecked Sendable {
 
   /// Ends because the account has no JetStream any more; the data stay.
   func suspend() {
-    end()
-    try? store.close()
+    shutDown()
+    loop.forget(self)
+    handle.runner = nil
   }
 
   /// The server ends: a last checkpoint makes the next start quick.

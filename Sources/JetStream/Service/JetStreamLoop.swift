@@ -43,6 +43,8 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   /// Streams with records that no checkpoint contains.
   private var dirty: [ObjectIdentifier: StreamRunner] = [:]
   private var mustPoll = false
+  /// From the loop's clock to the wall clock.
+  private var wallOffset: Int64 = 0
   private var upkeepTimer: TimerToken?
   /// Where subjects, replies and, if need be, bodies of deliveries are put together; grows.
   private var scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 10, alignment: 16)
@@ -53,6 +55,12 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     index = worker.index
     outgoing = Array(repeating: nil, count: service.server.workers.count)
     super.init()
+    compareClocks()
+  }
+
+  private func compareClocks() {
+    let clock = worker.loop.clock
+    wallOffset = clock.wallNanoseconds() - clock.monotonicNanoseconds()
   }
 
   deinit { scratch.deallocate() }
@@ -128,6 +136,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
 
   override func endBatch() {
     mustPoll = false
+    compareClocks()
     sendOutgoing()
     resumeHeld()
     handleArrived()
@@ -173,8 +182,8 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
 
   // MARK: sending
 
-  /// The wall clock, in nanoseconds since 1970.
-  var wallNow: Int64 { worker.loop.clock.wallNanoseconds() }
+  /// The wall clock when the loop's batch began, in nanoseconds since 1970.
+  var wallNow: Int64 { worker.loop.now + wallOffset }
 
   /// Publishes a message to `target`, shown with another subject (none: with the target). Returns whether anybody got it.
   func send(

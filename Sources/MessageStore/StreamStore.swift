@@ -1,292 +1,254 @@
+import Glibc
 import Reactor
 
-/// One stream's messages, in memory or in files. Confined to one loop (or to whoever opens it, before it is handed over).
+/// One stream's messages, in memory or in files.
 ///
 /// Everything that changes a store may be repeated after a crash: what is already done is done again without effect.
+/// Files are the redo log's business between checkpoints: after a crash the store is as it was at the last checkpoint, or
+/// with some of what came after it, and the caller applies the journal's entries after `recovery.appliedLog` again.
 public final class StreamStore: @unchecked Sendable {
+  // Invariant: confined to one loop, or to whoever opens it before it is handed over.
   public enum Backing: Sendable { case memory, file }
-
-  final class Record {
-    let sequence: UInt64
-    let timestamp: Int64
-    let flags: UInt8
-    let bytes: [UInt8]
-    let subject: Int, header: Int, payload: Int
-    init(
-      _ s: UInt64, _ t: Int64, _ f: UInt8, _ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer,
-      _ c: UnsafeRawBufferPointer
-    ) {
-      sequence = s; timestamp = t; flags = f
-      bytes = Array(a) + Array(b) + Array(c)
-      subject = a.count; header = b.count; payload = c.count
-    }
-    var size: Int { subject + header + payload + 16 }
-    var message: StoredMessage {
-      bytes.withUnsafeBytes { p in
-        StoredMessage(
-          sequence: sequence, timestamp: timestamp, flags: flags,
-          subject: UnsafeRawBufferPointer(rebasing: p[..<subject]),
-          header: UnsafeRawBufferPointer(rebasing: p[subject..<subject + header]),
-          payload: UnsafeRawBufferPointer(rebasing: p[(subject + header)...]), bytes: size)
-      }
-    }
-  }
 
   public let backing: Backing
   /// What `open` found; empty for memory.
-  public private(set) var recovery = StoreRecovery()
-  private var records: [Record] = []
-  private var removed: Record?
-  private var state_ = StoreState()
+  public internal(set) var recovery = StoreRecovery()
+  /// The write error after which nothing more is taken.
+  public internal(set) var failure: SystemError?
 
-  // MARK: making one
+  /// Bytes of a block after which the next one is begun.
+  let blockBytes: Int
+  let writeBytes: Int
+  /// nil: in memory.
+  let files: StoreFolder?
+
+  /// By base sequence. Only the last can take records, unless it is sealed.
+  var blocks: [Block] = []
+  var subjects = SubjectIndex()
+  var counts = StoreCounts()
+  var lost = LostMessages()
+  var nextBlock: UInt64 = 1
+  /// The record written last, or `BlockHeader.unconnected` (see there).
+  var previousRecord: UInt64 = 0
+  var tail = BlockTail()
+  /// Copies of subjects that are handed out after their record is gone.
+  var scratch = SubjectCopy()
+
+  // What is being looked at in the cache.
+  var pinnedWindow: CacheEntry?
+  var pinnedIndex: CacheEntry?
+  /// Blocks with an open file, oldest first.
+  var openBlocks: [Block] = []
+  var openSidecars: [Block] = []
+  var reportedBytes = 0
+
+  // Files that no longer count; gone with the next checkpoint.
+  var doomed: [UInt64] = []
+  var checkpointNumber: UInt64 = 0
+  /// Which file has the index by subject; 0 for none.
+  var subjectsNumber: UInt64 = 0
+  var subjectsChanged = true
+  /// A message was lost whose subject is not known.
+  var subjectsAreUnsure = false
+  var isRemakingSubjects = false
+  /// Recovery cut records off: what was written after them does not count.
+  var wasCut = false
+  var runningJob: StoreJob?
+  /// Sequences whose records were overwritten while a job may have been copying them.
+  var erasedDuringJob: [UInt64] = []
 
   /// An empty store in memory.
-  public init(memory options: StoreOptions = StoreOptions()) { backing = .memory }
-
-  /// The store in a directory, which is made when it is not there. See `recovery` for what was found.
-  public static func open(
-    directory: String, disk: any Disk, options: StoreOptions = StoreOptions(), memory: StoreMemory
-  ) throws(StoreError) -> StreamStore {
-    StreamStore(memory: options)
+  public init(memory options: StoreOptions = StoreOptions()) {
+    backing = .memory
+    blockBytes = Self.limited(options.blockBytes ?? 512 << 10)
+    writeBytes = options.writeBytes
+    files = nil
   }
 
-  /// Removes a store's files and their directory; the store must be gone. Nothing there is no error.
-  public static func delete(directory: String, disk: any Disk) throws(StoreError) {}
+  init(folder: StoreFolder, options: StoreOptions) {
+    backing = .file
+    blockBytes = Self.limited(options.blockBytes ?? 8 << 20)
+    writeBytes = max(4096, options.writeBytes)
+    files = folder
+  }
+
+  deinit {
+    if files != nil {
+      releaseWindow()
+      releaseIndex()
+    }
+    for block in blocks { dropCached(block) }
+    tail.deallocate()
+    scratch.deallocate()
+    files?.memory.adjustFixed(by: -reportedBytes)
+  }
+
+  private static func limited(_ bytes: Int) -> Int { min(max(bytes, 4096), 256 << 20) }
 
   // MARK: what it holds
 
   /// Costs a read when the first message changed since it was last asked.
   public var state: StoreState {
-    var s = state_
-    s.messages = messages; s.firstSequence = firstSequence; s.firstTimestamp = records.first?.timestamp ?? 0
-    s.subjectCount = subjectCount
-    s.deletedCount = s.lastSequence &+ 1 &- s.firstSequence &- s.messages
-    return s
+    var state = StoreState()
+    state.messages = counts.messages
+    state.bytes = counts.bytes
+    state.firstTimestamp = firstTimestamp
+    state.firstSequence = firstSequence
+    state.lastSequence = counts.lastSequence
+    state.lastTimestamp = counts.lastTimestamp
+    state.subjectCount = subjects.count
+    state.deletedCount = counts.lastSequence &+ 1 &- firstSequence &- counts.messages
+    if lost.count > 0 { state.lost = lost }
+    return state
   }
-  public var messages: UInt64 { UInt64(records.count) }
-  public var bytes: UInt64 { state_.bytes }
+
+  public var messages: UInt64 { counts.messages }
+  /// FEATURES 5.089.
+  public var bytes: UInt64 { counts.bytes }
   /// Of the first message; `lastSequence + 1` when there is none.
-  public var firstSequence: UInt64 { records.first?.sequence ?? state_.lastSequence &+ 1 }
-  public var lastSequence: UInt64 { state_.lastSequence }
-  public var lastTimestamp: Int64 { state_.lastTimestamp }
-  /// Of the first message; 0 when there is none.
-  public var firstTimestamp: Int64 { records.first?.timestamp ?? 0 }
-  public var subjectCount: Int { Set(records.map { Array($0.message.subject) }).count }
-  /// The write error after which nothing more is taken.
-  public private(set) var failure: SystemError?
+  public var firstSequence: UInt64 { counts.messages == 0 ? counts.lastSequence &+ 1 : counts.firstSequence }
+  public var lastSequence: UInt64 { counts.lastSequence }
+  public var lastTimestamp: Int64 { counts.lastTimestamp }
+  public var subjectCount: Int { subjects.count }
+
+  /// Of the first message; 0 when there is none, or it cannot be read now.
+  public var firstTimestamp: Int64 {
+    while counts.messages > 0 {
+      let first = counts.firstSequence
+      if counts.timestampOf == first { return counts.firstTimestamp }
+      do throws(StoreError) {
+        guard let message = try load(first) else { return 0 }
+        counts.timestampOf = first
+        counts.firstTimestamp = message.timestamp
+        return message.timestamp
+      } catch {
+        guard case .damaged = error else { return 0 }
+      }
+    }
+    return 0
+  }
 
   /// What a message of these lengths counts in `bytes` (FEATURES 5.089).
+  @inline(__always)
   public static func messageBytes(backing: Backing, subject: Int, header: Int, payload: Int) -> Int {
     switch backing {
-    case .memory: subject + header + payload + 16
-    case .file: subject + payload + 30 + (header > 0 ? header + 4 : 0)
+    case .memory: subject &+ header &+ payload &+ 16
+    case .file: subject &+ payload &+ 30 &+ (header > 0 ? header &+ 4 : 0)
     }
   }
 
-  // MARK: storing
-
-  /// Stores a message under a sequence above the last; sequences left out hold nothing. `flags` come back with the
-  /// message and can be searched for (`next(from:flagged:)`). After an error nothing has changed.
-  public func append(
-    sequence: UInt64, timestamp: Int64, flags: UInt8 = 0, subject: UnsafeRawBufferPointer,
-    header: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer
-  ) throws(StoreError) {
-    if sequence <= state_.lastSequence { throw .outOfOrder(sequence: sequence, last: state_.lastSequence) }
-    let r = Record(sequence, timestamp, flags, subject, header, payload)
-    records.append(r)
-    state_.bytes += UInt64(r.size)
-    state_.lastSequence = sequence
-    state_.lastTimestamp = timestamp
+  /// The same, from a record's length.
+  @inline(__always) func messageBytes(record: Int, hasHeader: Bool) -> Int {
+    record &- RecordFormat.headerBytes &+ (backing == .memory ? 16 : hasHeader ? 34 : 30)
   }
 
-  /// The last sequence moves on to `sequence`, if it is behind; nothing is stored.
-  public func skip(through sequence: UInt64) throws(StoreError) {
-    state_.lastSequence = max(state_.lastSequence, sequence)
+  // MARK: blocks
+
+  /// The block that a sequence lies in, or else the next one.
+  func blockIndex(atOrAfter sequence: UInt64) -> Int {
+    var low = 0
+    var high = blocks.count
+    while low < high {
+      let middle = (low + high) / 2
+      if blocks[middle].last < sequence || blocks[middle].slotCount == 0 { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
-  // MARK: reading
+  /// The block that holds a message.
+  @inline(__always) func block(holding sequence: UInt64) -> Block? {
+    if let last = blocks.last, sequence >= last.base { return last.holds(sequence) ? last : nil }
+    let position = blockIndex(atOrAfter: sequence)
+    guard position < blocks.count, sequence >= blocks[position].base else { return nil }
+    return blocks[position].holds(sequence) ? blocks[position] : nil
+  }
 
-  /// The message, or nil when the sequence holds none.
-  public func load(_ sequence: UInt64) throws(StoreError) -> StoredMessage? {
-    records.first { $0.sequence == sequence }?.message
+  func nextLive(_ sequence: UInt64) -> (Block, UInt64)? {
+    var position = blockIndex(atOrAfter: sequence)
+    while position < blocks.count {
+      if let live = blocks[position].nextLive(sequence) { return (blocks[position], live) }
+      position += 1
+    }
+    return nil
   }
 
   /// Whether a sequence holds a message, without reading it.
-  public func contains(_ sequence: UInt64) -> Bool { records.contains { $0.sequence == sequence } }
+  public func contains(_ sequence: UInt64) -> Bool { block(holding: sequence) != nil }
 
-  /// The first message at or after `sequence` on a wanted subject. Damaged ones are passed over and counted as lost.
-  public func next(from sequence: UInt64, matching filters: SubjectFilters) throws(StoreError) -> StoredMessage? {
-    records.first { $0.sequence >= sequence && filters.matches($0.message.subject) }?.message
+  /// Takes a block off the list. Its files go with the next checkpoint.
+  func drop(at position: Int) {
+    let block = blocks.remove(at: position)
+    discard(block)
   }
 
-  /// The first message at or after `sequence` with any of these flags.
-  public func next(from sequence: UInt64, flagged flags: UInt8) throws(StoreError) -> StoredMessage? {
-    records.first { $0.sequence >= sequence && $0.flags & flags != 0 }?.message
+  func discard(_ block: Block) {
+    dropCached(block)
+    openBlocks.removeAll { $0 === block }
+    openSidecars.removeAll { $0 === block }
+    if backing == .file { doomed.append(block.id) }
+    if tail.block === block { tail.leave() }
   }
 
-  /// The last message at or before `sequence` on a wanted subject.
-  public func previous(through sequence: UInt64, matching filters: SubjectFilters) throws(StoreError) -> StoredMessage?
-  {
-    records.last { $0.sequence <= sequence && filters.matches($0.message.subject) }?.message
+  func dropCached(_ block: Block) {
+    guard let memory = files?.memory else { return }
+    if let pinnedWindow, pinnedWindow.block == block.id { releaseWindow() }
+    if pinnedIndex != nil, pinnedIndex === block.indexEntry { releaseIndex() }
+    for window in block.windows { memory.drop(window) }
+    block.windows = []
+    if let entry = block.indexEntry { memory.drop(entry) }
+    block.indexEntry = nil
   }
 
-  /// Of the first message stored at or after a time; `lastSequence + 1` when all are older.
-  public func firstSequence(atOrAfter timestamp: Int64) throws(StoreError) -> UInt64 {
-    records.first { $0.timestamp >= timestamp }?.sequence ?? state_.lastSequence &+ 1
-  }
-
-  // MARK: by subject
-
-  /// Of the first message on a subject.
-  public func firstSequence(of subject: UnsafeRawBufferPointer) throws(StoreError) -> UInt64? {
-    records.first { $0.message.subject.elementsEqual(subject) }?.sequence
-  }
-
-  /// Of the last message on a subject.
-  public func lastSequence(of subject: UnsafeRawBufferPointer) throws(StoreError) -> UInt64? {
-    records.last { $0.message.subject.elementsEqual(subject) }?.sequence
-  }
-
-  /// How many messages a subject has.
-  public func count(of subject: UnsafeRawBufferPointer) -> UInt64 {
-    UInt64(records.filter { $0.message.subject.elementsEqual(subject) }.count)
-  }
-
-  /// Calls `body` with each wanted subject that has messages and how many, in the order of their bytes, until it
-  /// returns false.
-  public func subjectTotals(
-    _ filters: SubjectFilters, _ body: (_ subject: UnsafeRawBufferPointer, _ count: UInt64) -> Bool
-  ) {
-    var totals: [[UInt8]: UInt64] = [:]
-    for r in records where filters.matches(r.message.subject) { totals[Array(r.message.subject), default: 0] += 1 }
-    for (subject, count) in totals.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
-      if !subject.withUnsafeBytes({ body($0, count) }) { return }
+  /// Tells the shared memory what this store holds besides the cache.
+  func reportMemory() {
+    guard let memory = files?.memory else { return }
+    var now = subjects.bytes + tail.capacity + tail.previousCapacity + blocks.count * 320
+    if let block = blocks.last { now += (block.index?.bytes ?? 0) + block.dead.words.count * 8 }
+    if abs(now - reportedBytes) >= 16 << 10 {
+      memory.adjustFixed(by: now - reportedBytes)
+      reportedBytes = now
     }
   }
-
-  /// The sequences of the last message at or before `sequence` of each wanted subject, ascending; nil when there are
-  /// more than `limit`.
-  public func lastPerSubject(
-    _ filters: SubjectFilters, through sequence: UInt64 = .max, limit: Int
-  ) throws(StoreError) -> [UInt64]? {
-    var last: [[UInt8]: UInt64] = [:]
-    for r in records where r.sequence <= sequence && filters.matches(r.message.subject) {
-      last[Array(r.message.subject)] = r.sequence
-    }
-    return last.count > limit ? nil : last.values.sorted()
-  }
-
-  /// How many wanted messages there are at or after `sequence`; with `lastPerSubject` only the last of each subject
-  /// counts.
-  public func pending(
-    from sequence: UInt64, matching filters: SubjectFilters, lastPerSubject: Bool = false
-  ) throws(StoreError) -> PendingCount {
-    var last: [[UInt8]: UInt64] = [:]
-    var all: UInt64 = 0
-    for r in records where r.sequence >= sequence && filters.matches(r.message.subject) {
-      last[Array(r.message.subject)] = r.sequence
-      all += 1
-    }
-    return PendingCount(messages: lastPerSubject ? UInt64(last.count) : all, validThrough: lastSequence)
-  }
-
-  // MARK: removing
-
-  /// Removes a message; nil when there was none. With `erase` its bytes are overwritten where they lie.
-  @discardableResult
-  public func remove(_ sequence: UInt64, erase: Bool = false) throws(StoreError) -> RemovedMessage? {
-    guard let index = records.firstIndex(where: { $0.sequence == sequence }) else { return nil }
-    let r = records.remove(at: index)
-    removed = r
-    state_.bytes -= UInt64(r.size)
-    return RemovedMessage(sequence: sequence, bytes: r.size, subject: r.message.subject)
-  }
-
-  /// Removes the first message; nil when the store is empty.
-  @discardableResult
-  public func removeFirst() throws(StoreError) -> RemovedMessage? {
-    guard let first = records.first else { return nil }
-    return try remove(first.sequence)
-  }
-
-  /// Removes the wanted messages at or before `sequence`, except the last `keep` of them. Returns how many.
-  @discardableResult
-  public func purge(
-    _ filters: SubjectFilters = .everything, through sequence: UInt64 = .max, keep: UInt64 = 0
-  ) throws(StoreError) -> UInt64 {
-    let wanted = records.filter { $0.sequence <= sequence && filters.matches($0.message.subject) }.map(\.sequence)
-    let gone = wanted.dropLast(Int(clamping: keep))
-    for sequence in gone { try remove(sequence) }
-    return UInt64(gone.count)
-  }
-
-  /// Removes everything after `sequence`, which becomes the last one; without effect when it is not below the last.
-  public func truncate(after sequence: UInt64) throws(StoreError) {
-    guard sequence < lastSequence else { return }
-    while let last = records.last, last.sequence > sequence { try remove(last.sequence) }
-    state_.lastSequence = sequence
-  }
-
-  /// Empties the store; the next message may have `sequence`.
-  public func reset(firstSequence sequence: UInt64) throws(StoreError) {
-    records = []
-    state_ = StoreState()
-    state_.lastSequence = sequence &- 1
-  }
-
-  /// The sequences between the first and the last message that hold nothing, as ascending ranges; at most `limit`.
-  public func deletedRanges(limit: Int) -> [ClosedRange<UInt64>] {
-    var result: [ClosedRange<UInt64>] = []
-    var expected = firstSequence
-    for r in records {
-      if r.sequence > expected { result.append(expected...r.sequence - 1) }
-      expected = r.sequence + 1
-    }
-    if messages > 0, expected <= lastSequence { result.append(expected...lastSequence) }
-    return Array(result.prefix(limit))
-  }
-
-  // MARK: files
-
-  /// Writes what is only in memory to the files, without waiting for the disk.
-  public func flush() throws(StoreError) {}
-
-  /// A job that makes everything so far durable, or nil for a store in memory, a failed one, and while another job is
-  /// under way. `appliedLog`: the journal's sequence up to which every entry is contained; it and the attachment come
-  /// back with `recovery`.
-  public func prepareCheckpoint(appliedLog: UInt64, attachment: [UInt8]) throws(StoreError) -> StoreJob? { nil }
-
-  /// A job that gives space back (compaction, removal of files), or nil when there is nothing to do, or another job is
-  /// under way. Worth asking every few seconds.
-  public func prepareMaintenance() throws(StoreError) -> StoreJob? { nil }
-
-  /// Takes over what a job did, on the loop. After a checkpoint without error the journal may release what it covered.
-  public func finish(_ job: StoreJob) throws(StoreError) {}
-
-  /// Writes what is in memory and closes the files. Call nothing afterwards.
-  public func close() throws(StoreError) {}
 }
 
-extension StreamStore {
-  /// `append` for arrays.
-  public func append(
-    sequence: UInt64, timestamp: Int64, flags: UInt8 = 0, subject: [UInt8], header: [UInt8] = [], payload: [UInt8]
-  ) throws(StoreError) {
-    let result: Result<Void, StoreError> = subject.withUnsafeBytes { subject in
-      header.withUnsafeBytes { header in
-        payload.withUnsafeBytes { payload in
-          do throws(StoreError) {
-            try append(
-              sequence: sequence, timestamp: timestamp, flags: flags, subject: subject, header: header,
-              payload: payload)
-            return .success(())
-          } catch {
-            return .failure(error)
-          }
-        }
-      }
+/// The running totals of a store.
+struct StoreCounts: Equatable {
+  var messages: UInt64 = 0
+  var bytes: UInt64 = 0
+  /// Only with messages.
+  var firstSequence: UInt64 = 1
+  var lastSequence: UInt64 = 0
+  var lastTimestamp: Int64 = 0
+  /// Which message `firstTimestamp` is of; 0 for none.
+  var timestampOf: UInt64 = 0
+  var firstTimestamp: Int64 = 0
+}
+
+/// Memory for one subject.
+struct SubjectCopy {
+  private var bytes: UnsafeMutableRawPointer?
+  private var capacity = 0
+
+  mutating func copy(_ subject: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    if subject.count > capacity {
+      capacity = max(64, subject.count)
+      bytes = realloc(bytes, capacity)!
     }
-    try result.get()
+    if let base = subject.baseAddress, let bytes { memcpy(bytes, base, subject.count) }
+    return UnsafeRawBufferPointer(start: bytes, count: subject.count)
   }
+
+  mutating func deallocate() {
+    free(bytes)
+    bytes = nil
+    capacity = 0
+  }
+}
+
+/// Where the files of a store are.
+struct StoreFolder {
+  let directory: String
+  let disk: any Disk
+  let memory: StoreMemory
+  func path(_ name: String) -> String { directory + "/" + name }
 }

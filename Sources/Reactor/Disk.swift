@@ -17,6 +17,8 @@ public protocol Disk: Sendable {
   func list(_ directory: String) throws -> [String]
   /// Makes a directory; no error when it is there.
   func makeDirectory(_ path: String, mode: UInt32) throws
+  /// Removes an empty directory.
+  func removeDirectory(_ path: String) throws
   /// Makes the creation, renaming and removal of files in a directory durable.
   func synchronizeDirectory(_ path: String) throws
 }
@@ -140,6 +142,10 @@ public struct SystemDisk: Disk {
 
   public func makeDirectory(_ path: String, mode: UInt32) throws {
     if mkdir(path, mode) != 0 && csys_errno() != EEXIST { throw SystemError("make directory \(path)") }
+  }
+
+  public func removeDirectory(_ path: String) throws {
+    if rmdir(path) != 0 { throw SystemError("remove directory \(path)") }
   }
 
   public func synchronizeDirectory(_ path: String) throws {

@@ -173,6 +173,8 @@ public final class SimulatedDisk: Disk, @unchecked Sendable {
 
   public func makeDirectory(_ path: String, mode: UInt32) throws {}
 
+  public func removeDirectory(_ path: String) throws {}
+
   public func synchronizeDirectory(_ path: String) throws {
     try begin(.sync, "sync \(path)")
     durableNames = durableNames.filter { !$0.key.hasPrefix(path + "/") }

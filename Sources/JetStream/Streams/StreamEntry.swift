@@ -34,14 +34,14 @@ struct PutFlags: OptionSet {
   static let commitsBatch = PutFlags(rawValue: 1 << 7)
   /// It is a schedule.
   static let isSchedule = PutFlags(rawValue: 1 << 8)
-  /// It has a `Nats-Schedule-Next`: it ends a schedule or says when it goes off again.
-  static let hasScheduleNext = PutFlags(rawValue: 1 << 9)
+  /// It ends the schedule that its `Nats-Scheduler` names.
+  static let endsSchedule = PutFlags(rawValue: 1 << 9)
   /// A delete marker, or a purge marker of a key-value bucket: no marker follows it (FEATURES 8.016).
   static let isMarker = PutFlags(rawValue: 1 << 10)
   /// The payload is a counter's value.
   static let isCounter = PutFlags(rawValue: 1 << 11)
-  /// Some header of a schedule is there.
-  static let hasScheduler = PutFlags(rawValue: 1 << 12)
+  /// Its `Nats-Schedule-Next` says when the schedule of its `Nats-Scheduler` goes off again.
+  static let movesSchedule = PutFlags(rawValue: 1 << 12)
 }
 
 /// Flags of stored messages (`StoredMessage.flags`). Numbers are on disk: they never change.

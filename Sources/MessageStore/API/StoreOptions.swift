@@ -1,20 +1,10 @@
-import Reactor
-
 /// How a store works. The defaults suit every stream.
 public struct StoreOptions: Sendable {
   /// Bytes of records in one block; the least is 4 KiB, the most 256 MiB. nil: chosen by the backing.
   public var blockBytes: Int?
   /// Unwritten bytes of the newest block that are kept before they are written to the file.
-  public var writeBytes = 256 << 10
+  public var writeBytes = 64 << 10
   public init() {}
-}
-
-/// Memory that all stores of a server share for what can be read from disk again. Any thread.
-public final class StoreMemory: @unchecked Sendable {
-  public let budgetBytes: Int
-  public init(budgetBytes: Int) { self.budgetBytes = budgetBytes }
-  /// A quarter of what the process may use.
-  public static func ofProcess() -> StoreMemory { StoreMemory(budgetBytes: Int(MemoryLimit.current.budgetBytes / 4)) }
 }
 
 /// What `StreamStore.open` found.

@@ -21,11 +21,7 @@ public struct SubjectFilters: Sendable {
   }
 
   /// Whether a message on `subject` is wanted.
-  public func matches(_ subject: UnsafeRawBufferPointer) -> Bool {
-    if compiled.filters.isEmpty { return true }
-    for filter in compiled.filters where filter.matches(subject) { return true }
-    return false
-  }
+  public func matches(_ subject: UnsafeRawBufferPointer) -> Bool { compiled.matches(subject) }
 }
 
 /// One subject of a filter.
@@ -51,6 +47,12 @@ final class CompiledFilters: Sendable {
   let areLiteral: Bool
   /// Every subject once, in the order of their bytes.
   let sortedTexts: [[UInt8]]
+
+  func matches(_ subject: UnsafeRawBufferPointer) -> Bool {
+    if filters.isEmpty { return true }
+    for filter in filters where filter.matches(subject) { return true }
+    return false
+  }
 
   init(_ subjects: [[UInt8]]) {
     let texts = Set(subjects).sorted { $0.lexicographicallyPrecedes($1) }

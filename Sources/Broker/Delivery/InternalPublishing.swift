@@ -93,7 +93,9 @@ extension Worker {
     return publish(
       message.subjectBytes, reply: message.reply == nil ? nil : Array(message.replyBytes),
       header: Array(body[..<message.headerLength]), payload: Array(body[message.headerLength...]),
-      shownSubject: message.shownSubject.map { Array(UnsafeRawBufferPointer(start: $0, count: message.shownSubjectLength)) },
+      shownSubject: message.shownSubject.map {
+        Array(UnsafeRawBufferPointer(start: $0, count: message.shownSubjectLength))
+      },
       in: account)
   }
 

@@ -136,10 +136,10 @@ final class AccountJetStream: @unchecked Sendable {
     return result
   }
 
-  /// Whether so many more bytes would be too many. Any thread.
-  func exceeds(adding bytes: Int, inMemory: Bool) -> Bool {
+  /// How much more the account may store. Any thread.
+  func bytesLeft(inMemory: Bool) -> Int64 {
     let maximum = csys_load64(counts.pointer(to: inMemory ? \.maximumMemory : \.maximumStorage)!)
-    return maximum < .max && (inMemory ? memoryUsed : storageUsed) + UInt64(bytes) > maximum
+    return maximum == .max ? .max : Int64(clamping: maximum) - Int64(clamping: inMemory ? memoryUsed : storageUsed)
   }
 
   /// Bytes that streams in memory hold.

@@ -265,13 +265,14 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
 
   // MARK: failures
 
-  /// Why a publish is not taken at the moment; nil when it is (FEATURES 5.087).
-  func refusal(for runner: StreamRunner, bytes: Int) -> JetStreamError? {
+  /// What is left for a stream (FEATURES 5.087).
+  func resources(for runner: StreamRunner) -> StreamResources {
     let inMemory = !runner.isLogged
-    if runner.handle.account.exceeds(adding: bytes, inMemory: inMemory) { return .accountResourcesExceeded }
-    let maximum = inMemory ? maximumMemory : maximumStorage
+    var resources = StreamResources()
+    resources.accountBytesLeft = runner.handle.account.bytesLeft(inMemory: inMemory)
     let used = inMemory ? memoryUsed : storageUsed
-    return used + UInt64(bytes) > UInt64(clamping: maximum) ? .insufficientResources : nil
+    resources.isServerExhausted = used > UInt64(clamping: inMemory ? maximumMemory : maximumStorage)
+    return resources
   }
 
   /// A stream takes nothing any more.

@@ -134,9 +134,10 @@ extension JetStreamService {
 
   /// Directories of streams that were deleted while their files were on the way out.
   private func removeOrphans() {
-    let known = Set(table.streams.values.map { stream in
-      location.stream(account: stream.account, name: stream.configuration.name, identifier: stream.identifier)
-    })
+    let known = Set(
+      table.streams.values.map { stream in
+        location.stream(account: stream.account, name: stream.configuration.name, identifier: stream.identifier)
+      })
     guard let accounts = try? disk.list(location.accounts) else { return }
     for account in accounts {
       let directory = "\(location.accounts)/\(account)/streams"

@@ -66,7 +66,8 @@ extension StreamRunner {
     var state = StreamState()
     state.messages = held.messages
     state.bytes = held.bytes
-    state.firstSequence = held.lastSequence == 0 && held.messages == 0 && held.firstSequence <= 1 ? 0 : held.firstSequence
+    state.firstSequence =
+      held.lastSequence == 0 && held.messages == 0 && held.firstSequence <= 1 ? 0 : held.firstSequence
     if held.messages > 0 { state.firstTime = Timestamp(unixNanoseconds: held.firstTimestamp) }
     state.lastSequence = held.lastSequence
     if held.lastTimestamp > 0 { state.lastTime = Timestamp(unixNanoseconds: held.lastTimestamp) }

@@ -125,10 +125,7 @@ final class StreamRunner: @unchecked Sendable {
       answer(.refused(.streamStoreFailed(failure)), to: reply)
       return
     }
-    if let refusal = loop.service.refusal(for: self, bytes: message.size) {
-      answer(.refused(refusal), to: reply)
-      return
-    }
+    rules.resources = loop.service.resources(for: self)
     output.removeAll()
     switch rules.propose(inbound, now: loop.wallNow, output: &output) {
     case .journal: append(output.entries, reply: reply)
@@ -230,7 +227,7 @@ final class StreamRunner: @unchecked Sendable {
     output.removeAll()
     let applied: Applied
     do {
-      applied = try rules.apply(kind, entry, output: &output)
+      applied = try rules.apply(kind, entry, reply: reply, output: &output)
     } catch {
       fail("\(error)")
       answer(.refused(.streamStoreFailed("\(error)")), to: reply)
@@ -306,7 +303,9 @@ final class StreamRunner: @unchecked Sendable {
     for batch in output.abandonedBatches {
       publish(Advisory.batchAbandoned(batch.id, batch.reason, stream: handle.name, loop.advisoryHead()))
     }
-    if let problem = output.storeError { loop.service.server.logger.error("JetStream stream \(handle.name): \(problem)") }
+    if let problem = output.storeError {
+      loop.service.server.logger.error("JetStream stream \(handle.name): \(problem)")
+    }
   }
 
   private func republish(_ message: Republication) {
@@ -456,6 +455,7 @@ final class StreamRunner: @unchecked Sendable {
 
   private func end() {
     isOver = true
+    rules.close()
     unlisten()
     handle.answersDirectGets = false
     if let tickTimer { worker.loop.cancel(tickTimer) }

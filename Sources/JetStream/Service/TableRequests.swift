@@ -166,6 +166,7 @@ extension JetStreamService {
     }
     handle.runner = StreamRunner(handle, store: store)
     let runner = handle.runner!
+    runner.finishRecovery()
     loop.worker.loop.submit { runner.begin() }
     return handle
   }

@@ -15,7 +15,8 @@ public final class Worker: @unchecked Sendable {
 
   public let index: Int
   public let loop: EventLoop
-  public unowned let server: Server
+  /// Outlives its workers.
+  public unowned(unsafe) let server: Server
   /// What else lives on this loop: its share of the streams.
   public var companion: WorkerCompanion?
   let readBuffer: UnsafeMutableRawPointer

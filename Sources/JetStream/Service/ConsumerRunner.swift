@@ -13,12 +13,12 @@ final class ConsumerRunner: ConsumerPort {
   /// Messages that one consumer delivers before others have their turn.
   static let budget = 512
 
-  unowned let stream: StreamRunner
+  unowned(unsafe) let stream: StreamRunner
   let name: String
   let nameBytes: [UInt8]
   /// Its number within the stream, never used again.
   let number: UInt64
-  var machine: ConsumerMachine
+  private let machinePlace = UnsafeMutablePointer<ConsumerMachine>.allocate(capacity: 1)
   /// Compiled from the configuration; replaced with it.
   private var filters: SubjectFilters
   private var deliverSubject: [UInt8]
@@ -37,11 +37,22 @@ final class ConsumerRunner: ConsumerPort {
   init(_ stream: StreamRunner, number: UInt64, machine: ConsumerMachine) {
     self.stream = stream
     self.number = number
-    self.machine = machine
+    machinePlace.initialize(to: machine)
     name = machine.identity.name
     nameBytes = Array(name.utf8)
     filters = SubjectFilters(machine.filters)
     deliverSubject = Array(machine.configuration.deliverSubject.utf8)
+  }
+
+  deinit {
+    machinePlace.deinitialize(count: 1)
+    machinePlace.deallocate()
+  }
+
+  /// The consumer's rules and state.
+  var machine: ConsumerMachine {
+    @inline(__always) unsafeAddress { UnsafePointer(machinePlace) }
+    @inline(__always) unsafeMutableAddress { machinePlace }
   }
 
   private var loop: JetStreamLoop { stream.loop }

@@ -20,8 +20,8 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   /// How often checkpoints and maintenance are looked at.
   static let upkeepNanoseconds: Int64 = 2_000_000_000
 
-  unowned let worker: Worker
-  unowned let service: JetStreamService
+  unowned(unsafe) let worker: Worker
+  unowned(unsafe) let service: JetStreamService
   let index: Int
   var lookup = StreamLookup()
   var inFlight = InFlight()

@@ -15,7 +15,7 @@ import Reactor
 /// Invariant: `accounts` is guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
 /// whoever starts the server); counts are atomic; everything else is set before the loops run.
 public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked Sendable {
-  public unowned let server: Server
+  public unowned(unsafe) let server: Server
   let options: JetStreamOptions
   let location: StoreLocation
   let disk: any Disk

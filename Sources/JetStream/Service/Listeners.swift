@@ -18,7 +18,7 @@ final class StreamListener: InternalSubscriber {
 
 /// Hears acknowledgements or answers to flow control requests. Whoever sends one that fits nothing is told nothing.
 final class AcknowledgementListener: InternalSubscriber {
-  private unowned let account: AccountJetStream
+  private unowned(unsafe) let account: AccountJetStream
   private let kind: HandoffKind
 
   init(_ account: AccountJetStream, _ kind: HandoffKind) {
@@ -57,7 +57,7 @@ func token(_ wanted: Int, of subject: UnsafeRawBufferPointer) -> UnsafeRawBuffer
 
 /// Hears requests to the API.
 final class APIListener: InternalSubscriber {
-  private unowned let account: AccountJetStream
+  private unowned(unsafe) let account: AccountJetStream
   private let prefixLength: Int
 
   init(_ account: AccountJetStream, prefixLength: Int) {

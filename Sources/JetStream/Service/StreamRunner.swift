@@ -13,9 +13,12 @@ import Reactor
 final class StreamRunner: @unchecked Sendable {
   /// Ends, as the handle's hold on the runner does, when the stream is deleted.
   let handle: StreamHandle
-  unowned let loop: JetStreamLoop
+  unowned(unsafe) let loop: JetStreamLoop
   let store: StreamStore
-  var rules: StreamRules
+  /// Where the rules lie: a copy of them for every call would cost more than the call.
+  private let rulesPlace = UnsafeMutablePointer<StreamRules>.allocate(capacity: 1)
+  /// What is looked at for every message.
+  private var isSilent = false
   var consumers: [String: ConsumerRunner] = [:]
   var nextConsumerNumber: UInt64 = 1
   var output = StreamOutput()
@@ -58,9 +61,21 @@ final class StreamRunner: @unchecked Sendable {
     setup.maximumPayload = service.server.options.maxPayload
     setup.batches = service.batchLimits
     setup.inFlight = service.batchesInFlight
-    rules = StreamRules(setup, store: store)
-    rules.hasInterest = { [unowned self] subject in consumers.values.contains { $0.matches(subject) } }
+    rulesPlace.initialize(to: StreamRules(setup, store: store))
+    isSilent = handle.configuration.noAcknowledgement
     announced = store.lastSequence
+    rules.hasInterest = { [unowned self] subject in consumers.values.contains { $0.matches(subject) } }
+  }
+
+  deinit {
+    rulesPlace.deinitialize(count: 1)
+    rulesPlace.deallocate()
+  }
+
+  /// What the stream accepts and what follows from it.
+  var rules: StreamRules {
+    @inline(__always) unsafeAddress { UnsafePointer(rulesPlace) }
+    @inline(__always) unsafeMutableAddress { rulesPlace }
   }
 
   var configuration: StreamConfiguration { rules.configuration }
@@ -167,7 +182,7 @@ final class StreamRunner: @unchecked Sendable {
 
   private func answer(_ answer: PublishAnswer, to reply: UnsafeRawBufferPointer) {
     if reply.isEmpty || answer == .none { return }
-    if configuration.noAcknowledgement {
+    if isSilent {
       guard case .refused = answer else { return }
     }
     answerBytes.removeAll(keepingCapacity: true)
@@ -379,6 +394,7 @@ final class StreamRunner: @unchecked Sendable {
     }
     append(output.entries, reply: UnsafeRawBufferPointer(start: nil, count: 0))
     carryOut()
+    isSilent = configuration.noAcknowledgement
     listen()
     setDirectGets()
     countUse()

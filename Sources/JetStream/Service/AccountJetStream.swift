@@ -12,7 +12,7 @@ final class AccountJetStream: @unchecked Sendable {
   let name: String
   unowned(unsafe) let service: JetStreamService
   private let lock: UnsafeMutablePointer<UInt32>
-  private let counts: UnsafeMutablePointer<AccountJetStreamCounts>
+  private let counts: UnsafeMutablePointer<UInt64>
   private var streams: [String: StreamHandle] = [:]
   private var currentLimits: AccountJetStreamOptions
   /// What hears the account's requests and acknowledgements.
@@ -25,8 +25,9 @@ final class AccountJetStream: @unchecked Sendable {
     self.name = account.name
     lock = .allocate(capacity: 1)
     lock.initialize(to: 0)
-    counts = .allocate(capacity: 1)
-    counts.initialize(to: AccountJetStreamCounts())
+    counts = .allocate(capacity: AccountJetStreamCounts.count)
+    counts.initialize(repeating: 0, count: AccountJetStreamCounts.count)
+    csys_store64(counts + AccountJetStreamCounts.generation, 1)
     noteMaxima(limits)
   }
 
@@ -49,7 +50,7 @@ final class AccountJetStream: @unchecked Sendable {
   // MARK: the table
 
   /// Changes whenever a stream comes or goes. Any thread.
-  var generation: UInt64 { csys_load64(counts.pointer(to: \.generation)!) }
+  var generation: UInt64 { csys_load64(counts + AccountJetStreamCounts.generation) }
 
   /// Any thread.
   func stream(named name: String) -> StreamHandle? { withLock { streams[name] } }
@@ -65,13 +66,13 @@ final class AccountJetStream: @unchecked Sendable {
   /// Loop 0.
   func add(_ handle: StreamHandle) {
     withLock { streams[handle.name] = handle }
-    csys_add64(counts.pointer(to: \.generation)!, 1)
+    csys_add64(counts + AccountJetStreamCounts.generation, 1)
   }
 
   /// Loop 0.
   func remove(_ handle: StreamHandle) {
     withLock { if streams[handle.name] === handle { streams[handle.name] = nil } }
-    csys_add64(counts.pointer(to: \.generation)!, 1)
+    csys_add64(counts + AccountJetStreamCounts.generation, 1)
   }
 
   /// Whether a stream has a consumer of that name. Any thread.
@@ -117,8 +118,8 @@ final class AccountJetStream: @unchecked Sendable {
   }
 
   private func noteMaxima(_ limits: AccountJetStreamOptions) {
-    csys_store64(counts.pointer(to: \.maximumMemory)!, limits.maxMemory < 0 ? .max : UInt64(limits.maxMemory))
-    csys_store64(counts.pointer(to: \.maximumStorage)!, limits.maxStore < 0 ? .max : UInt64(limits.maxStore))
+    csys_store64(counts + AccountJetStreamCounts.maximumMemory, limits.maxMemory < 0 ? .max : UInt64(limits.maxMemory))
+    csys_store64(counts + AccountJetStreamCounts.maximumStorage, limits.maxStore < 0 ? .max : UInt64(limits.maxStore))
   }
 
   /// The limits as the API shows them.
@@ -138,32 +139,33 @@ final class AccountJetStream: @unchecked Sendable {
 
   /// How much more the account may store. Any thread.
   func bytesLeft(inMemory: Bool) -> Int64 {
-    let maximum = csys_load64(counts.pointer(to: inMemory ? \.maximumMemory : \.maximumStorage)!)
+    let maximum = csys_load64(
+      counts + (inMemory ? AccountJetStreamCounts.maximumMemory : AccountJetStreamCounts.maximumStorage))
     return maximum == .max ? .max : Int64(clamping: maximum) - Int64(clamping: inMemory ? memoryUsed : storageUsed)
   }
 
   /// Bytes that streams in memory hold.
-  var memoryUsed: UInt64 { csys_load64(counts.pointer(to: \.memory)!) }
+  var memoryUsed: UInt64 { csys_load64(counts + AccountJetStreamCounts.memory) }
   /// Bytes that streams in files hold.
-  var storageUsed: UInt64 { csys_load64(counts.pointer(to: \.storage)!) }
+  var storageUsed: UInt64 { csys_load64(counts + AccountJetStreamCounts.storage) }
 
   /// A stream has grown or shrunk. Any thread.
   func addUse(_ bytes: Int64, inMemory: Bool) {
     let change = UInt64(bitPattern: bytes)
-    csys_add64(counts.pointer(to: inMemory ? \.memory : \.storage)!, change)
+    csys_add64(counts + (inMemory ? AccountJetStreamCounts.memory : AccountJetStreamCounts.storage), change)
     service.addUse(bytes, inMemory: inMemory)
   }
 
   // MARK: requests
 
   func countRequest(failed: Bool) {
-    csys_add64(counts.pointer(to: \.requests)!, 1)
-    if failed { csys_add64(counts.pointer(to: \.errors)!, 1) }
+    csys_add64(counts + AccountJetStreamCounts.requests, 1)
+    if failed { csys_add64(counts + AccountJetStreamCounts.errors, 1) }
     service.countRequest(failed: failed)
   }
 
   var requestCounts: (total: UInt64, errors: UInt64) {
-    (csys_load64(counts.pointer(to: \.requests)!), csys_load64(counts.pointer(to: \.errors)!))
+    (csys_load64(counts + AccountJetStreamCounts.requests), csys_load64(counts + AccountJetStreamCounts.errors))
   }
 
   // MARK: listening
@@ -193,12 +195,14 @@ final class AccountJetStream: @unchecked Sendable {
   }
 }
 
-private struct AccountJetStreamCounts {
-  var generation: UInt64 = 1
-  var memory: UInt64 = 0
-  var storage: UInt64 = 0
-  var requests: UInt64 = 0
-  var errors: UInt64 = 0
-  var maximumMemory = UInt64.max
-  var maximumStorage = UInt64.max
+/// The places of the counts.
+private enum AccountJetStreamCounts {
+  static var generation: Int { 0 }
+  static var memory: Int { 1 }
+  static var storage: Int { 2 }
+  static var requests: Int { 3 }
+  static var errors: Int { 4 }
+  static var maximumMemory: Int { 5 }
+  static var maximumStorage: Int { 6 }
+  static var count: Int { 7 }
 }

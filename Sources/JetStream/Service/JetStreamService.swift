@@ -31,7 +31,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
 
   private let lock: UnsafeMutablePointer<UInt32>
   private var accounts: [String: AccountJetStream] = [:]
-  private let counts: UnsafeMutablePointer<ServiceCounts>
+  private let counts: UnsafeMutablePointer<UInt64>
 
   /// Streams of accounts that have no JetStream now.
   var parked: [StreamHandle] = []
@@ -65,8 +65,8 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     batchLimits = batches
     lock = .allocate(capacity: 1)
     lock.initialize(to: 0)
-    counts = .allocate(capacity: 1)
-    counts.initialize(to: ServiceCounts())
+    counts = .allocate(capacity: ServiceCounts.count)
+    counts.initialize(repeating: 0, count: ServiceCounts.count)
     loops = server.workers.map { JetStreamLoop(worker: $0, service: self) }
     for loop in loops { loop.worker.companion = loop }
   }
@@ -277,7 +277,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
 
   /// A stream takes nothing any more.
   func streamFailed(_ handle: StreamHandle, _ reason: String) {
-    csys_add64(counts.pointer(to: \.failures)!, 1)
+    csys_add64(counts + ServiceCounts.failures, 1)
     let advisory = Advisory.outOfStorage(
       server: server.serverName, serverID: server.serverID, stream: handle.name, cluster: "",
       handle.loop.advisoryHead())
@@ -286,7 +286,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
 
   /// The journal takes nothing any more: no stream in files can.
   func journalFailed(_ reason: String, on loop: JetStreamLoop) {
-    if csys_exchange32(counts.pointer(to: \.journalFailed)!, 1) == 0 {
+    if csys_add64(counts + ServiceCounts.journalFailed, 1) == 0 {
       server.logger.error("JetStream journal failed: \(reason). Nothing is acknowledged until the server is restarted")
     }
     for account in sortedAccounts {
@@ -297,7 +297,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   }
 
   /// The journal has lost records: streams cannot tell which of theirs.
-  func noteDamage(through sequence: LogSequence) { csys_add64(counts.pointer(to: \.failures)!, 1) }
+  func noteDamage(through sequence: LogSequence) { csys_add64(counts + ServiceCounts.failures, 1) }
 
   /// Closes all streams on their loops.
   private func closeStreams(_ done: @escaping @Sendable () -> Void) {
@@ -322,31 +322,31 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   // MARK: use and counts
 
   func addUse(_ bytes: Int64, inMemory: Bool) {
-    csys_add64(counts.pointer(to: inMemory ? \.memory : \.storage)!, UInt64(bitPattern: bytes))
+    csys_add64(counts + (inMemory ? ServiceCounts.memory : ServiceCounts.storage), UInt64(bitPattern: bytes))
   }
 
-  var memoryUsed: UInt64 { csys_load64(counts.pointer(to: \.memory)!) }
-  var storageUsed: UInt64 { csys_load64(counts.pointer(to: \.storage)!) }
+  var memoryUsed: UInt64 { csys_load64(counts + ServiceCounts.memory) }
+  var storageUsed: UInt64 { csys_load64(counts + ServiceCounts.storage) }
 
   func countRequest(failed: Bool) {
-    csys_add64(counts.pointer(to: \.requests)!, 1)
-    if failed { csys_add64(counts.pointer(to: \.errors)!, 1) }
+    csys_add64(counts + ServiceCounts.requests, 1)
+    if failed { csys_add64(counts + ServiceCounts.errors, 1) }
   }
 
   /// A request has come; false when too many wait (FEATURES 7.040).
   func requestBegan() -> Bool {
-    let waiting = csys_add64(counts.pointer(to: \.waiting)!, 1) + 1
+    let waiting = csys_add64(counts + ServiceCounts.waiting, 1) + 1
     if waiting <= UInt64(clamping: options.requestQueueLimit) { return true }
     requestEnded()
     return false
   }
 
-  func requestEnded() { csys_sub64(counts.pointer(to: \.waiting)!, 1) }
+  func requestEnded() { csys_sub64(counts + ServiceCounts.waiting, 1) }
 
   var requestCounts: (total: UInt64, errors: UInt64, waiting: UInt64) {
     (
-      csys_load64(counts.pointer(to: \.requests)!), csys_load64(counts.pointer(to: \.errors)!),
-      csys_load64(counts.pointer(to: \.waiting)!)
+      csys_load64(counts + ServiceCounts.requests), csys_load64(counts + ServiceCounts.errors),
+      csys_load64(counts + ServiceCounts.waiting)
     )
   }
 
@@ -368,12 +368,14 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   }
 }
 
-private struct ServiceCounts {
-  var memory: UInt64 = 0
-  var storage: UInt64 = 0
-  var requests: UInt64 = 0
-  var errors: UInt64 = 0
-  var waiting: UInt64 = 0
-  var failures: UInt64 = 0
-  var journalFailed: UInt32 = 0
+/// The places of the counts.
+private enum ServiceCounts {
+  static var memory: Int { 0 }
+  static var storage: Int { 1 }
+  static var requests: Int { 2 }
+  static var errors: Int { 3 }
+  static var waiting: Int { 4 }
+  static var failures: Int { 5 }
+  static var journalFailed: Int { 6 }
+  static var count: Int { 7 }
 }

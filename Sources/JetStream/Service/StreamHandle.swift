@@ -22,7 +22,7 @@ final class StreamHandle: @unchecked Sendable {
   var watchesInterest = false
   /// Only on the stream's loop.
   var runner: StreamRunner?
-  private let counts: UnsafeMutablePointer<StreamCounts>
+  private let counts: UnsafeMutablePointer<UInt64>
 
   init(
     account: AccountJetStream, configuration: StreamConfiguration, identifier: UInt64, loop: JetStreamLoop,
@@ -35,38 +35,38 @@ final class StreamHandle: @unchecked Sendable {
     self.created = created
     name = configuration.name
     nameBytes = Array(configuration.name.utf8)
-    counts = .allocate(capacity: 1)
-    counts.initialize(to: StreamCounts())
+    counts = .allocate(capacity: StreamCounts.count)
+    counts.initialize(repeating: 0, count: StreamCounts.count)
   }
 
   deinit { counts.deallocate() }
 
   /// Answers to direct gets. Any thread.
   var answersDirectGets: Bool {
-    get { csys_load32(counts.pointer(to: \.answersDirectGets)!) != 0 }
-    set { csys_store32(counts.pointer(to: \.answersDirectGets)!, newValue ? 1 : 0) }
+    get { csys_load64(counts + StreamCounts.answersDirectGets) != 0 }
+    set { csys_store64(counts + StreamCounts.answersDirectGets, newValue ? 1 : 0) }
   }
 
   /// It has been deleted: what still arrives for it is dropped. Any thread.
   var isDeleted: Bool {
-    get { csys_load32(counts.pointer(to: \.isDeleted)!) != 0 }
-    set { csys_store32(counts.pointer(to: \.isDeleted)!, newValue ? 1 : 0) }
+    get { csys_load64(counts + StreamCounts.isDeleted) != 0 }
+    set { csys_store64(counts + StreamCounts.isDeleted, newValue ? 1 : 0) }
   }
 
   // MARK: messages that have arrived and are not stored yet
 
   /// Counts a message in; false when too many wait (FEATURES 5.088).
   func admit(bytes: Int, limit: IngestLimit) -> Bool {
-    let messages = csys_add64(counts.pointer(to: \.waitingMessages)!, 1) + 1
-    let size = csys_add64(counts.pointer(to: \.waitingBytes)!, UInt64(bytes)) + UInt64(bytes)
+    let messages = csys_add64(counts + StreamCounts.waitingMessages, 1) + 1
+    let size = csys_add64(counts + StreamCounts.waitingBytes, UInt64(bytes)) + UInt64(bytes)
     if messages <= limit.messages, size <= limit.bytes { return true }
     leave(bytes: bytes)
     return false
   }
 
   func leave(bytes: Int) {
-    csys_sub64(counts.pointer(to: \.waitingMessages)!, 1)
-    csys_sub64(counts.pointer(to: \.waitingBytes)!, UInt64(bytes))
+    csys_sub64(counts + StreamCounts.waitingMessages, 1)
+    csys_sub64(counts + StreamCounts.waitingBytes, UInt64(bytes))
   }
 }
 
@@ -76,9 +76,11 @@ struct IngestLimit: Sendable {
   var bytes: UInt64 = 128 << 20
 }
 
-private struct StreamCounts {
-  var waitingMessages: UInt64 = 0
-  var waitingBytes: UInt64 = 0
-  var answersDirectGets: UInt32 = 0
-  var isDeleted: UInt32 = 0
+/// The places of the counts.
+private enum StreamCounts {
+  static var waitingMessages: Int { 0 }
+  static var waitingBytes: Int { 1 }
+  static var answersDirectGets: Int { 2 }
+  static var isDeleted: Int { 3 }
+  static var count: Int { 4 }
 }

@@ -186,9 +186,19 @@ final class StreamRunner: @unchecked Sendable {
       guard case .refused = answer else { return }
     }
     answerBytes.removeAll(keepingCapacity: true)
-    rules.append(answer, to: &answerBytes)
+    Self.append(answer, &rules, &answerBytes)
     answerBytes.withUnsafeBytes { send($0, to: reply) }
   }
+
+  // Called with the rules in place: for a read of a property they would be copied.
+
+  @inline(never)
+  private static func append(_ answer: PublishAnswer, _ rules: inout StreamRules, _ bytes: inout [UInt8]) {
+    rules.append(answer, to: &bytes)
+  }
+
+  @inline(never)
+  private static func nextTick(_ rules: inout StreamRules) -> Int64 { rules.nextTick ?? .max }
 
   private func send(_ payload: UnsafeRawBufferPointer, to subject: UnsafeRawBufferPointer) {
     let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
@@ -349,7 +359,7 @@ final class StreamRunner: @unchecked Sendable {
   // MARK: time
 
   private func scheduleTick() {
-    let due = rules.nextTick ?? .max
+    let due = Self.nextTick(&rules)
     if due == tickDue { return }
     if let tickTimer { worker.loop.cancel(tickTimer) }
     tickTimer = nil

@@ -5,6 +5,12 @@ open class WorkerCompanion {
   /// The batch is over: everything that was received has been handled, nothing has been written out yet.
   open func endBatch() {}
 
+  /// Set when the connection in hand has sent something that should not grow further at the moment.
+  public var holdsPublisherBack = false
+
+  /// Publishers should wait.
+  open var isCongested: Bool { false }
+
   /// How soon the loop shall run again by itself, in nanoseconds; nil: when something happens.
   open func nextPoll() -> Int64? { nil }
 }

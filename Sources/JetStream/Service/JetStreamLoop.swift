@@ -11,8 +11,8 @@ import Reactor
 /// One loop's share of JetStream: the streams that live on it, what waits to become durable, what goes to other loops.
 /// Confined to its loop.
 final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
-  /// Streams take nothing new while more than this is on its way to the disk.
-  static let inFlightBytes = 32 << 20
+  /// Streams of a loop take nothing new while more than this is on its way to the disk, or their share of the memory.
+  static let mostInFlightBytes = 32 << 20
   /// Records are handed to the journal early when they take more.
   static let recordBytes = 256 << 10
   /// A stream is checkpointed when the journal has more than this of it.
@@ -43,6 +43,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   /// Streams with records that no checkpoint contains.
   private var dirty: [ObjectIdentifier: StreamRunner] = [:]
   private var mustPoll = false
+  private let inFlightLimit: Int
   /// From the loop's clock to the wall clock.
   private var wallOffset: Int64 = 0
   private var upkeepTimer: TimerToken?
@@ -54,6 +55,8 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     self.service = service
     index = worker.index
     outgoing = Array(repeating: nil, count: service.server.workers.count)
+    inFlightLimit = min(
+      Self.mostInFlightBytes, max(1 << 20, Int(MemoryLimit.current.budgetBytes) / 16 / service.server.workers.count))
     super.init()
     compareClocks()
   }
@@ -86,7 +89,10 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
       return
     }
     hand(.publish, message, to: handle)
+    if service.ingestBegan(message.size) { holdsPublisherBack = true }
   }
+
+  override var isCongested: Bool { service.isIngestCongested }
 
   private func refuse(_ message: Message, _ error: JetStreamError, for handle: StreamHandle) {
     guard message.reply != nil, message.replyLength > 0 else { return }
@@ -165,7 +171,10 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   }
 
   private func handle(_ item: HandoffItem, _ batch: HandoffBatch) {
-    if item.kind == .publish { item.handle.leave(bytes: item.message.size) }
+    if item.kind == .publish {
+      item.handle.leave(bytes: item.message.size)
+      service.ingestEnded(item.message.size)
+    }
     guard let runner = item.handle.runner, !item.handle.isDeleted else {
       if item.kind == .request { batch.takeRequest().answerStreamNotFound(on: self) }
       return
@@ -242,7 +251,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   // MARK: the journal
 
   /// More may be sent on its way to the disk.
-  var hasRoom: Bool { !isJournalFull && inFlight.byteCount < Self.inFlightBytes }
+  var hasRoom: Bool { !isJournalFull && inFlight.byteCount < inFlightLimit }
 
   /// Sends a stream's entry on its way.
   func append(_ kind: UInt8, _ entry: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer, of runner: StreamRunner) {

@@ -325,6 +325,20 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     csys_add64(counts + (inMemory ? ServiceCounts.memory : ServiceCounts.storage), UInt64(bitPattern: bytes))
   }
 
+  // MARK: what waits for streams
+
+  /// Publishers wait while more than this has arrived and is not taken yet.
+  private static let ingestMark = UInt64(max(1 << 20, min(64 << 20, MemoryLimit.current.budgetBytes / 16)))
+
+  /// A message has arrived; whether its publisher should wait. Any thread.
+  func ingestBegan(_ bytes: Int) -> Bool {
+    csys_add64(counts + ServiceCounts.ingest, UInt64(bytes)) > Self.ingestMark
+  }
+
+  func ingestEnded(_ bytes: Int) { csys_sub64(counts + ServiceCounts.ingest, UInt64(bytes)) }
+
+  var isIngestCongested: Bool { csys_load64(counts + ServiceCounts.ingest) > Self.ingestMark / 2 }
+
   var memoryUsed: UInt64 { csys_load64(counts + ServiceCounts.memory) }
   var storageUsed: UInt64 { csys_load64(counts + ServiceCounts.storage) }
 
@@ -377,5 +391,6 @@ private enum ServiceCounts {
   static var waiting: Int { 4 }
   static var failures: Int { 5 }
   static var journalFailed: Int { 6 }
-  static var count: Int { 7 }
+  static var ingest: Int { 7 }
+  static var count: Int { 8 }
 }

@@ -364,11 +364,21 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
 
   // MARK: the end
 
-  /// What has arrived is handed to the journal; nothing new is begun.
-  func close() {
+  /// What has been decided is handed to the journal; `done` follows when it is durable.
+  func close(_ done: @escaping () -> Void) {
     if let upkeepTimer { worker.loop.cancel(upkeepTimer) }
     upkeepTimer = nil
+    afterEverythingInFlight(done)
     flushRecords()
+  }
+
+  /// Runs `done` when no checkpoint of these streams is under way.
+  func afterCheckpoints(of runners: [StreamRunner], _ done: @escaping () -> Void) {
+    guard runners.contains(where: \.isCheckpointing) else {
+      done()
+      return
+    }
+    worker.loop.schedule(afterNanoseconds: 1_000_000) { [unowned self] in afterCheckpoints(of: runners, done) }
   }
 
   // MARK: upkeep

@@ -306,14 +306,17 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     let address = UInt(bitPattern: pending)
     for loop in loops {
       loop.worker.loop.submit { [self] in
-        loop.close()
-        for account in sortedAccounts {
-          for handle in account.sortedStreams where handle.loop === loop { handle.runner?.shutDown() }
-        }
-        let pending = UnsafeMutablePointer<UInt32>(bitPattern: address)!
-        if csys_add32(pending, UInt32.max) == 1 {
-          pending.deallocate()
-          done()
+        let runners = sortedAccounts.flatMap(\.sortedStreams).filter { $0.loop === loop }.compactMap(\.runner)
+        for runner in runners { runner.prepareShutDown() }
+        loop.close {
+          loop.afterCheckpoints(of: runners) {
+            for runner in runners { runner.shutDown() }
+            let pending = UnsafeMutablePointer<UInt32>(bitPattern: address)!
+            if csys_add32(pending, UInt32.max) == 1 {
+              pending.deallocate()
+              done()
+            }
+          }
         }
       }
     }

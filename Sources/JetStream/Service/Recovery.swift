@@ -222,18 +222,4 @@ extension StreamRunner {
     recovering = [:]
     releaseUnneeded()
   }
-
-  /// What a checkpoint holds besides the messages.
-  func attachment() -> [UInt8] {
-    var attachment = RecoveredConsumer.Attachment()
-    attachment.rules = rules.checkpointState()
-    attachment.nextNumber = nextConsumerNumber
-    for consumer in consumers.values where consumer.isLogged {
-      attachment.consumers.append(
-        RecoveredConsumer(
-          number: consumer.number, created: consumer.machine.identity.created.unixNanoseconds,
-          configuration: consumer.machine.configuration, state: consumer.machine.state))
-    }
-    return attachment.encoded()
-  }
 }

@@ -30,18 +30,18 @@ final class StreamRunner: @unchecked Sendable {
   /// Messages that wait until nothing is in flight, each with a copy of its bytes.
   private var held: [HeldMessage] = []
   /// The last record of the journal that is contained in the store.
-  private(set) var appliedLog: LogSequence = 0
+  var appliedLog: LogSequence = 0
   /// As of the last checkpoint.
-  private(set) var checkpointedLog: LogSequence = 0
-  private var isCheckpointing = false
+  var checkpointedLog: LogSequence = 0
+  var isCheckpointing = false
   /// The loop knows that there is something to checkpoint.
   var isDirty = false
-  private var dirtySince: Int64 = 0
+  var dirtySince: Int64 = 0
   /// Bytes of entries since the last checkpoint.
-  private(set) var bytesSinceCheckpoint = 0
+  var bytesSinceCheckpoint = 0
   /// Why it takes nothing any more.
   private(set) var failure: String?
-  private var isOver = false
+  var isOver = false
   private var tickTimer: TimerToken?
   private var tickDue = Int64.max
   /// Consumers have been told of everything up to here.
@@ -444,23 +444,12 @@ final class StreamRunner: @unchecked Sendable {
 
   /// Ends because the account has no JetStream any more; the data stay.
   func suspend() {
-    shutDown()
-    loop.forget(self)
-    handle.runner = nil
-  }
-
-  /// The server ends: a last checkpoint makes the next start quick.
-  func shutDown() {
-    guard !isOver else { return }
-    for consumer in consumers.values { consumer.machine.dismissWaiting(.serverShutdown, port: consumer) }
-    if isLogged, failure == nil, appliedLog > checkpointedLog, !isCheckpointing,
-      let job = try? store.prepareCheckpoint(appliedLog: appliedLog, attachment: attachment())
-    {
-      job.run()
-      finishCheckpoint(job)
+    prepareShutDown()
+    loop.afterEverythingInFlight { [self] in
+      shutDown()
+      loop.forget(self)
+      handle.runner = nil
     }
-    end()
-    try? store.close()
   }
 
   /// The stream is deleted.
@@ -479,7 +468,7 @@ final class StreamRunner: @unchecked Sendable {
     loop.service.removeFiles(of: handle, store)
   }
 
-  private func end() {
+  func end() {
     isOver = true
     rules.close()
     unlisten()
@@ -489,52 +478,6 @@ final class StreamRunner: @unchecked Sendable {
     for consumer in consumers.values { consumer.end() }
     for message in held { message.withMessage { _ in } }
     held = []
-  }
-
-  // MARK: checkpoints
-
-  var isClean: Bool { appliedLog <= checkpointedLog && !isCheckpointing }
-
-  /// Much has come since the last one, or it is long ago.
-  func wantsCheckpoint(at now: Int64) -> Bool {
-    if bytesSinceCheckpoint >= JetStreamLoop.checkpointBytes { return true }
-    if dirtySince == 0 { dirtySince = now }
-    return now - dirtySince > 30_000_000_000
-  }
-
-  /// Makes durable what the journal has of this stream, so that it may forget it.
-  func checkpoint() {
-    guard isLogged, !isCheckpointing, appliedLog > checkpointedLog, !isOver else { return }
-    let job: StoreJob?
-    do {
-      job = try store.prepareCheckpoint(appliedLog: appliedLog, attachment: attachment())
-    } catch {
-      fail("\(error)")
-      return
-    }
-    guard let job else { return }
-    isCheckpointing = true
-    bytesSinceCheckpoint = 0
-    dirtySince = 0
-    let service = loop.service
-    service.background.submit { [self] in
-      job.run()
-      worker.loop.submit { [self] in finishCheckpoint(job) }
-    }
-  }
-
-  private func finishCheckpoint(_ job: StoreJob) {
-    isCheckpointing = false
-    guard !isOver else { return }
-    do {
-      try store.finish(job)
-    } catch {
-      fail("\(error)")
-      return
-    }
-    guard let applied = job.appliedLog else { return }
-    checkpointedLog = applied
-    loop.service.journal?.release(owner: handle.identifier, through: applied)
   }
 
   /// A consumer that has gone is not found by chance.

@@ -220,6 +220,7 @@ extension StreamRunner {
       consumer.machine.resume(port: consumer, now: consumer.now)
     }
     recovering = [:]
+    announced = store.lastSequence
     releaseUnneeded()
   }
 }

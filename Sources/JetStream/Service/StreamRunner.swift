@@ -45,7 +45,7 @@ final class StreamRunner: @unchecked Sendable {
   private var tickTimer: TimerToken?
   private var tickDue = Int64.max
   /// Consumers have been told of everything up to here.
-  private var announced: UInt64 = 0
+  var announced: UInt64 = 0
   private var countedBytes: UInt64 = 0
   private var answerBytes: [UInt8] = []
   /// Consumers as recovery finds them, before they run.

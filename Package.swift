@@ -59,6 +59,9 @@ let package = Package(
     quietRoom("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
     quietRoom("Reconciliation", ["Bytes", "JSON", "CYAML"]),
+    quietRoom(
+      "Controlling",
+      ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "NATSClient", "Reconciliation", "CSystem"]),
 
     .executableTarget(
       name: "natsd",

@@ -153,9 +153,9 @@ extension Engine {
   /// Nothing could be found out: the site rests.
   private func fail(_ site: Site, _ order: RoundOrder, _ failure: JetStreamError) {
     site.needsFullRound = true
-    site.restsUntil = environment.now + site.backoff.next(chance: environment.chance())
     // The connection tells about itself; a single slow answer is not worth a word.
     if case .client(.disconnected) = failure { return }
+    site.restsUntil = environment.now + site.backoff.next(chance: environment.chance())
     if case .client(.timedOut) = failure, site.backoff.failures < 2 { return }
     guard !site.hasToldFailure else { return }
     site.hasToldFailure = true

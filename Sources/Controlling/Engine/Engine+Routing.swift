@@ -202,6 +202,8 @@ extension Engine {
     // While it was away anything may have happened.
     site.needsFullRound = true
     site.restsUntil = 0
+    site.cancelStart?()
+    site.cancelStart = nil
     site.hasToldFailure = false
     for record in recordsOf(site) { record.retryAt = nil }
   }

@@ -108,7 +108,7 @@ final class SimulatedWorld: EngineEnvironment, @unchecked Sendable {
   }
 
   func log(_ level: LogLevel, _ text: String) {
-    log.append("\(Double(now)/1e9) \(level.rawValue) \(text)")
+    if level != .debug { log.append("\(level.rawValue) \(text)") }
   }
 }
 

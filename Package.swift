@@ -55,13 +55,16 @@ let package = Package(
 
     quietRoom("NATSClient", ["Bytes", "JSON", "Crypto", "Reactor", "CSystem"]),
 
-    room("Metrics", ["Bytes", "JSON"]),
-    quietRoom("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
+    quietRoom("Flags"),
+    room("Metrics", ["Bytes", "JSON", "CSystem"]),
+    quietRoom("Exporting", ["Bytes", "JSON", "Flags", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
     quietRoom("Reconciliation", ["Bytes", "JSON", "CYAML"]),
     quietRoom(
       "Controlling",
-      ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "NATSClient", "Reconciliation", "CSystem"]),
+      [
+        "Bytes", "JSON", "Crypto", "Flags", "Reactor", "HTTP", "Metrics", "NATSClient", "Reconciliation", "CSystem",
+      ]),
 
     .executableTarget(
       name: "natsd",
@@ -69,6 +72,9 @@ let package = Package(
       swiftSettings: small),
 
     .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: small),
+
+    .executableTarget(
+      name: "nack-controller", dependencies: ["Controlling", "Reactor", "CSystem"], swiftSettings: small),
 
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),

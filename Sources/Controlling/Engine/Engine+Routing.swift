@@ -28,7 +28,9 @@ extension Engine {
 
   private func reportInvalid(_ record: ResourceRecord) {
     let errors = record.delivered.diagnostics.filter { $0.severity == .error }
-    let texts = errors.map { $0.path.isEmpty ? $0.message : "\($0.path): \($0.message)" }
+    let texts = errors.map { error in
+      (error.position.map { "\($0): " } ?? "") + (error.path.isEmpty ? "" : "\(error.path): ") + error.message
+    }
     let message = texts.isEmpty ? "the manifest cannot be used" : texts.joined(separator: "; ")
     report(record, .errored, message, ResourceEvent(.warning, .failed, message))
     counters.reconciled(record.identity.kind, isSuccess: false, since: record.since, now: environment.now)

@@ -67,10 +67,16 @@ let package = Package(
 
     quietRoom("NATSClient", ["Bytes", "JSON", "Crypto", "Reactor", "CSystem"]),
 
-    room("Metrics", ["Bytes", "JSON"]),
-    quietRoom("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
+    quietRoom("Flags"),
+    room("Metrics", ["Bytes", "JSON", "CSystem"]),
+    quietRoom("Exporting", ["Bytes", "JSON", "Flags", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
     quietRoom("Reconciliation", ["Bytes", "JSON", "CYAML"]),
+    quietRoom(
+      "Controlling",
+      [
+        "Bytes", "JSON", "Crypto", "Flags", "Reactor", "HTTP", "Metrics", "NATSClient", "Reconciliation", "CSystem",
+      ]),
 
     .executableTarget(
       name: "natsd",
@@ -85,6 +91,8 @@ let package = Package(
     .executableTarget(
       name: "journal-benchmark", dependencies: ["Journal", "Reactor", "CSystem"], path: "Benchmarks/journal",
       swiftSettings: fast),
+    .executableTarget(
+      name: "nack-controller", dependencies: ["Controlling", "Reactor", "CSystem"], swiftSettings: small),
 
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),
@@ -104,6 +112,9 @@ let package = Package(
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),
     tests("ReconciliationTests", ["Reconciliation", "Bytes", "JSON"]),
+    tests(
+      "ControllingTests",
+      ["Controlling", "Reconciliation", "NATSClient", "Metrics", "HTTP", "Reactor", "Bytes", "JSON"]),
     tests("ExporterTests", ["Exporting", "HTTP", "Reactor"]),
   ],
   swiftLanguageModes: [.v6]

@@ -60,6 +60,12 @@ let package = Package(
 
     quietRoom("Reconciliation", ["Bytes", "JSON", "CYAML"]),
     quietRoom("Kubernetes", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Reconciliation"]),
+    quietRoom(
+      "Controlling",
+      ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "NATSClient", "Reconciliation", "CSystem"]),
+    quietRoom(
+      "KubernetesSource",
+      ["Bytes", "JSON", "Crypto", "Reactor", "Metrics", "Reconciliation", "Kubernetes", "Controlling"]),
 
     .executableTarget(
       name: "natsd",
@@ -82,7 +88,9 @@ let package = Package(
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),
     tests("ReconciliationTests", ["Reconciliation", "Bytes", "JSON"]),
-    tests("KubernetesTests", ["Kubernetes", "HTTP", "Reactor", "JSON", "Bytes"]),
+    tests(
+      "KubernetesTests",
+      ["Kubernetes", "KubernetesSource", "Controlling", "Reconciliation", "HTTP", "Reactor", "JSON", "Bytes"]),
     tests("ExporterTests", ["Exporting", "HTTP", "Reactor"]),
   ],
   swiftLanguageModes: [.v6]

@@ -23,11 +23,21 @@ extension CustomObject {
   /// Keeps the server's configuration; nil when it is kept already, and for kinds without.
   func statePatch(_ answer: JSONObject) -> JSONValue? {
     guard let annotation = identity.kind.stateAnnotation else { return nil }
-    let text = String(decoding: JSONValue.object(answer).json(escapesHTML: false), as: UTF8.self)
+    let kept = Self.withoutServer(answer)
+    let text = String(decoding: JSONValue.object(kept).json(escapesHTML: false), as: UTF8.self)
     guard text.hashValue != stateHash else { return nil }
     return .object([
       "metadata": .object(["uid": .string(uid), "annotations": .object([annotation: .string(text)])])
     ])
+  }
+
+  /// Without what says which server answered: some answers have it and some do not, and an upgrade is no change.
+  private static func withoutServer(_ answer: JSONObject) -> JSONObject {
+    guard var metadata = answer["metadata"]?.object else { return answer }
+    for name in ["_nats.ver", "_nats.level"] { metadata[name] = nil }
+    var kept = answer
+    kept["metadata"] = .object(metadata)
+    return kept
   }
 
   /// Nil when the status says so already.

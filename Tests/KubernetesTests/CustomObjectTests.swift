@@ -76,6 +76,13 @@ private let now = Timestamp(seconds: 1_700_000_000, nanoseconds: 5)
     let same = try #require(
       CustomObject(.stream, try object(metadata: #","annotations":{"stream.nats.io/state":"{\"name\":\"<A>\"}"}"#)))
     #expect(same.statePatch(["name": .string("<A>")]) == nil)
+    let told: JSONObject = [
+      "name": .string("A"),
+      "metadata": .object(["_nats.ver": .string("2.15.1"), "_nats.level": .string("5"), "mine": .string("x")]),
+    ]
+    #expect(
+      bare.statePatch(told)?["metadata"]?["annotations"]?["stream.nats.io/state"]?.string
+        == #"{"name":"A","metadata":{"mine":"x"}}"#)
     let account = try #require(CustomObject(.account, try object()))
     #expect(account.statePatch(["name": .string("A")]) == nil)
   }

@@ -19,14 +19,17 @@ import Reconciliation
 /// Invariant: used on the client's loop only.
 public final class KubernetesSource: ResourceSource, @unchecked Sendable {
   public struct Options: Sendable {
+    public static let usualLeaseName = "nack-controller"
+
     /// Empty for all namespaces.
     public var namespace = ""
     /// Take part in the election of a leader.
     public var electsLeader = true
     /// Where the Lease is; empty for the namespace that is watched, or the pod's.
     public var leaseNamespace = ""
-    /// Empty for `jetstream-controller`, with the namespace behind it when only that one is watched.
-    public var leaseName = ""
+    /// The usual name gets the namespace behind it when only that one is watched: controllers of several namespaces are
+    /// no replicas of each other.
+    public var leaseName = usualLeaseName
     /// Times of the election.
     public var election = LeaderElection.Settings(identity: "")
 
@@ -36,9 +39,9 @@ public final class KubernetesSource: ResourceSource, @unchecked Sendable {
     }
 
     func lease(podNamespace: String) -> ObjectKey {
-      let scope = namespace.isEmpty ? "" : "." + namespace
+      let scope = namespace.isEmpty || leaseName != Self.usualLeaseName ? "" : "." + namespace
       let place = !leaseNamespace.isEmpty ? leaseNamespace : namespace.isEmpty ? podNamespace : namespace
-      return ObjectKey(namespace: place, name: leaseName.isEmpty ? "jetstream-controller" + scope : leaseName)
+      return ObjectKey(namespace: place, name: leaseName + scope)
     }
   }
 

@@ -43,7 +43,6 @@ def tests(context):
         ("a namespace of its own: others are left alone", other_namespaces),
         ("no permission: told, not ready; given, it works", denied),
         ("deploy/rbac/namespace.yaml is enough", least_rights),
-        ("deploy/rbac/cluster.yaml is enough", cluster_rights),
         ("the original's rights, which know no Leases: it works and says so", original_rights),
         ("killed and started again: what happened meanwhile is done", killed),
         ("two replicas: one works, a killed leader is followed", leader_killed),
@@ -55,6 +54,7 @@ def tests(context):
     alone = [
         ("the API server goes away and comes back", api_restart),
         ("a version that the API server has forgotten", expired),
+        ("deploy/rbac/cluster.yaml is enough for all namespaces", cluster_rights),
         ("500 resources in all namespaces: Ready, silent, small", many),
     ]
     return ([suite.Test(name, lambda f=f: f(context)) for name, f in together]
@@ -363,7 +363,7 @@ def other_namespaces(context):
         expect(JetStream(server.port).streams(), {"OURS"}, "streams")
 
 
-def kubeconfig(context, token, **user):
+def kubeconfig(context, token, namespace="default", **user):
     """A file that logs in with a token, or otherwise."""
     cluster = shared()
     path = Path(tempfile.mkdtemp(dir=context.folder)) / "config"
@@ -371,7 +371,8 @@ def kubeconfig(context, token, **user):
         "apiVersion": "v1", "kind": "Config", "current-context": "test",
         "clusters": [{"name": "test", "cluster": {
             "server": cluster.server, "certificate-authority": cluster.environment["RIG_KUBE_CA"]}}],
-        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+        "contexts": [{"name": "test", "context": {
+            "cluster": "test", "user": "test", "namespace": namespace}}],
         "users": [{"name": "test", "user": user or {"token": token}}]}))
     return path
 
@@ -422,23 +423,31 @@ def least_rights(context):
         lifecycle(namespace)
         check("orbidden" not in running.log(), "something is forbidden")
         leases = cluster.call("GET", f"/apis/coordination.k8s.io/v1/namespaces/{namespace.name}/leases")["items"]
-        expect([lease["metadata"]["name"] for lease in leases], [f"jetstream-controller.{namespace.name}"], "Leases")
+        expect([lease["metadata"]["name"] for lease in leases], [f"nack-controller.{namespace.name}"], "Leases")
 
 
 def cluster_rights(context):
     cluster = shared()
-    namespace = cluster.namespace()
-    text = (ROOT / "deploy/rbac/cluster.yaml").read_text().replace("namespace: nats", f"namespace: {namespace.name}")
+    clear(cluster)
+    home, elsewhere = cluster.namespace(), cluster.namespace()
+    text = (ROOT / "deploy/rbac/cluster.yaml").read_text().replace("namespace: nats", f"namespace: {home.name}")
     cluster.kubectl("apply", "-f", "-", text=text)
-    login = kubeconfig(context, namespace.service_account_token())
-    # In all namespaces it would meet the resources of other tests: what it may read there is tried by hand.
-    for path in ("/apis/jetstream.nats.io/v1beta2/streams", "/apis/jetstream.nats.io/v1beta2/accounts"):
-        cluster.call("GET", path, token=namespace.service_account_token())
-    with jetstream(context) as server, controller(
-            context, server, namespace, "--leader-election-namespace", namespace.name, "--leader-election-id",
-            "jetstream-controller", kubeconfig=login) as running:
-        lifecycle(namespace)
+    login = kubeconfig(context, home.service_account_token(), namespace=home.name)
+    with jetstream(context) as server, controller(context, server, None, kubeconfig=login) as running:
+        lifecycle(elsewhere)
         check("orbidden" not in running.log(), "something is forbidden")
+        leases = cluster.call("GET", f"/apis/coordination.k8s.io/v1/namespaces/{home.name}/leases")["items"]
+        expect([lease["metadata"]["name"] for lease in leases], ["nack-controller"], "Leases")
+
+
+def clear(cluster):
+    """What other tests left: it would be in the way of a controller for all namespaces."""
+    for kind in ("streams", "consumers", "keyvalues", "objectstores", "accounts"):
+        for item in cluster.call("GET", f"/apis/jetstream.nats.io/v1beta2/{kind}")["items"]:
+            namespace = Namespace(cluster, item["metadata"]["namespace"])
+            with contextlib.suppress(Refused):
+                namespace.patch(item["kind"], item["metadata"]["name"], {"metadata": {"finalizers": []}})
+                namespace.delete(item["kind"], item["metadata"]["name"])
 
 
 def original_rights(context):
@@ -506,7 +515,7 @@ def unchanged(before, now):
 def holder(namespace):
     try:
         lease = namespace.cluster.call(
-            "GET", f"/apis/coordination.k8s.io/v1/namespaces/{namespace.name}/leases/jetstream-controller."
+            "GET", f"/apis/coordination.k8s.io/v1/namespaces/{namespace.name}/leases/nack-controller."
             + namespace.name)
     except Refused:
         return ""
@@ -704,14 +713,7 @@ def many(context):
     cluster = shared()
     with jetstream(context) as server:
         spaces = [cluster.namespace() for _ in range(5)]
-        # Resources of other tests are in the way of all namespaces.
-        for kind in ("streams", "consumers", "keyvalues", "objectstores", "accounts"):
-            for item in cluster.call("GET", f"/apis/jetstream.nats.io/v1beta2/{kind}")["items"]:
-                left = Namespace(cluster, item["metadata"]["namespace"])
-                name, kind_name = item["metadata"]["name"], item["kind"]
-                with contextlib.suppress(Refused):
-                    left.patch(kind_name, name, {"metadata": {"finalizers": []}})
-                    left.delete(kind_name, name)
+        clear(cluster)
         with controller(context, server, None, "--sync-interval=10s") as running:
             threads = [threading.Thread(target=fill, args=(space, index)) for index, space in enumerate(spaces)]
             started = time.monotonic()

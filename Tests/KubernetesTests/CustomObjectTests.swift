@@ -120,9 +120,9 @@ private let now = Timestamp(seconds: 1_700_000_000, nanoseconds: 5)
 
   @Test func theLeaseStandsWhereTheResourcesAreAndIsNamedAfterThem() {
     var options = KubernetesSource.Options(identity: "pod_1")
-    #expect(options.lease(podNamespace: "nats").description == "nats/jetstream-controller")
+    #expect(options.lease(podNamespace: "nats").description == "nats/nack-controller")
     options.namespace = "team"
-    #expect(options.lease(podNamespace: "nats").description == "team/jetstream-controller.team")
+    #expect(options.lease(podNamespace: "nats").description == "team/nack-controller.team")
     options.leaseNamespace = "locks"
     options.leaseName = "mine"
     #expect(options.lease(podNamespace: "nats").description == "locks/mine")

@@ -15,12 +15,18 @@ public final class LoopEnvironment: EngineEnvironment, @unchecked Sendable {
   private let logger: Logger
   private let files: CacheFiles
   private let clientName: String
+  private let isQuiet: Bool
   /// One for all clients: look-ups are few.
   private let lookups = BackgroundQueue()
 
-  /// - Parameter cacheDirectory: for TLS files from Secrets; empty for a temporary one.
-  public init(loop: EventLoop, logger: Logger, clientName: String, cacheDirectory: String) {
+  /// - Parameters:
+  ///   - cacheDirectory: for TLS files from Secrets; empty for a temporary one.
+  ///   - isQuiet: only what goes wrong is logged.
+  public init(
+    loop: EventLoop, logger: Logger, clientName: String, cacheDirectory: String, isQuiet: Bool = false
+  ) {
     self.loop = loop
+    self.isQuiet = isQuiet
     self.logger = logger
     self.clientName = clientName
     files = CacheFiles(directory: cacheDirectory)
@@ -58,7 +64,7 @@ public final class LoopEnvironment: EngineEnvironment, @unchecked Sendable {
     switch level {
     case .debug: logger.debug(text)
     case .trace: logger.trace(text)
-    case .info: logger.info(text)
+    case .info: if !isQuiet { logger.info(text) }
     case .warning: logger.warning(text)
     case .error: logger.error(text)
     case .fatal: logger.fatal(text)

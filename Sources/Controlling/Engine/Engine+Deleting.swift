@@ -34,6 +34,10 @@ extension Engine {
     }
     if resource.preventsDelete { return release(record, "left as it is: preventDelete is set") }
     if options.isReadOnly { return release(record, "left as it is: the controller is read-only") }
+    if !record.wasReconciled, case .site(let key) = record.route, let site = sites[key], site.round != nil {
+      site.deferred.insert(record.identity)
+      return
+    }
     if !record.wasReconciled { return release(record, "left as it is: it was never reconciled") }
     if record.reported?.status.reason != .finalizing {
       report(record, .finalizing, "Performing finalizer operations.")
@@ -79,6 +83,7 @@ extension Engine {
       release(record, "left as it is: another resource describes \(asset)")
     case .refused(.preventDelete, _, let message), .refused(.readOnly, _, let message): release(record, message)
     case .refused(_, _, let message): hold(record, message)
+    case .failed(.client(.disconnected), _): break
     case .failed(let error, _): hold(record, "\(asset) cannot be deleted: \(error)")
     case .blocked(let message): hold(record, message)
     case .kept(let reason): hold(record, "\(asset) is kept: \(reason)")

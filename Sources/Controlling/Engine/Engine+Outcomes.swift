@@ -52,8 +52,8 @@ extension Engine {
 
   /// - Returns: false when no resource stands behind the asset.
   func apply(
-    _ outcome: AssetOutcome, _ asset: AssetIdentity, at site: Site, settled: SettledConfiguration?,
-    _ generations: [ResourceIdentity: Int64]
+    _ outcome: AssetOutcome, _ asset: AssetIdentity, at site: Site, _ order: RoundOrder,
+    settled: SettledConfiguration?, _ generations: [ResourceIdentity: Int64]
   ) -> Bool {
     var isHandled = false
     if let identity = site.claims[asset]?.first, let record = records[identity] {
@@ -66,11 +66,13 @@ extension Engine {
     }
     for record in site.deleting.compactMap({ records[$0] }) where record.asset == asset {
       isHandled = true
-      applyDeleting(outcome, record)
+      // One that came to be deleted meanwhile is the next round's.
+      if order.deleting.contains(where: { ResourceIdentity($0) == record.identity }) { applyDeleting(outcome, record) }
     }
     return isHandled
   }
 
+  /// A request that a lost connection took with it says nothing: the next connection looks at everything.
   private func applyLive(_ outcome: AssetOutcome, _ asset: AssetIdentity, _ record: ResourceRecord) {
     guard let resource = record.resource else { return }
     switch outcome {
@@ -85,6 +87,7 @@ extension Engine {
       let text = isDrift ? "repaired \(asset), which was changed: \(fields)" : "updated \(asset): \(fields)"
       reportReady(record, ResourceEvent(.normal, .updated, text), answer: answer)
     case .refused(let refusal, let changes, let message): refuse(record, resource, refusal, changes, message)
+    case .failed(.client(.disconnected), _): break
     case .failed(let error, let changes):
       reportFailed(record, text(error, changes, resource))
       retry(record)

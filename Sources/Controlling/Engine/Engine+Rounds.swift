@@ -44,6 +44,9 @@ extension Engine {
   private func roundOrder(_ site: Site) -> RoundOrder {
     let isFull = site.needsFullRound
     var wanted = isFull ? Set(site.claims.keys) : site.dirty
+    // Whether a stream may go depends on its consumers' manifests.
+    let leaving = Set(site.deleting.compactMap { records[$0]?.asset }.filter(\.isStream).map(\.stream))
+    for asset in site.claims.keys where leaving.contains(asset.stream) { wanted.insert(asset) }
     // A consumer is judged together with its stream.
     for asset in wanted where !asset.isStream && site.claims[.stream(asset.stream)] != nil {
       wanted.insert(.stream(asset.stream))
@@ -79,19 +82,22 @@ extension Engine {
   }
 
   private func describedAssets() -> Set<AssetIdentity> {
-    Set(records.values.compactMap { $0.isLive ? $0.asset : nil })
+    let assets = records.values.compactMap { $0.isLive ? $0.asset : nil }
+    return Set(assets).union(assets.map { .stream($0.stream) })
   }
 
   /// Just before an asset is deleted: is that still right?
   private func confirm(_ step: PlanStep, at site: Site, _ answer: @escaping @Sendable (String?) -> Void) {
-    if let record = records.values.first(where: { $0.isLive && $0.asset == step.identity && isAt(site, $0) }) {
-      return answer("\(record.identity) describes it")
+    let asset = step.identity
+    let namesIt = site.claims.first { claimed, _ in
+      claimed == asset || (asset.isStream && claimed.stream == asset.stream)
     }
+    if let identity = namesIt?.value.first { return answer("\(identity) names it") }
     guard step.resource != nil else {
-      let isPrunable = canPrune && !describedAssets().contains(step.identity)
+      let isPrunable = canPrune && !describedAssets().contains(asset)
       return answer(isPrunable ? nil : "manifests have changed meanwhile")
     }
-    guard let record = site.deleting.compactMap({ records[$0] }).first(where: { $0.asset == step.identity }) else {
+    guard let record = site.deleting.compactMap({ records[$0] }).first(where: { $0.asset == asset }) else {
       return answer("its resource is gone")
     }
     source.confirm(record.identity) { presence in
@@ -103,13 +109,12 @@ extension Engine {
     }
   }
 
-  private func isAt(_ site: Site, _ record: ResourceRecord) -> Bool { record.route == .site(site.key) }
-
   // MARK: - After a round
 
   private func finish(
     _ site: Site, _ order: RoundOrder, _ result: Round.Result, _ generations: [ResourceIdentity: Int64]
   ) {
+    noteAttempts(order, result)
     if let failure = result.failure {
       fail(site, order, failure)
     } else {
@@ -117,10 +122,13 @@ extension Engine {
       site.hasToldFailure = false
       site.restsUntil = 0
       for (asset, outcome) in result.outcomes.sorted(by: { $0.key.description < $1.key.description }) {
-        let handled = apply(outcome, asset, at: site, settled: result.settled[asset], generations)
+        let handled = apply(outcome, asset, at: site, order, settled: result.settled[asset], generations)
         if !handled { tellPruned(asset, outcome) }
       }
     }
+    let deferred = site.deferred
+    site.deferred = []
+    for record in deferred.compactMap({ records[$0] }) { process(record) }
     if !site.isUsed, sites[site.key] === site {
       sites[site.key] = nil
       pool.release(site.key.connection)
@@ -129,12 +137,25 @@ extension Engine {
     }
   }
 
+  /// From here on an asset is the resource's, even if it is to be deleted by now, or the answer was lost.
+  private func noteAttempts(_ order: RoundOrder, _ result: Round.Result) {
+    for (asset, outcome) in result.outcomes {
+      guard let resource = order.desired.assets[asset]?.resource, let record = records[ResourceIdentity(resource)]
+      else { continue }
+      switch outcome {
+      case .created, .updated: record.wasReconciled = true
+      case .failed(.client, let changes) where changes.isEmpty: record.wasReconciled = true
+      default: break
+      }
+    }
+  }
+
   /// Nothing could be found out: the site rests.
   private func fail(_ site: Site, _ order: RoundOrder, _ failure: JetStreamError) {
     site.needsFullRound = true
-    site.restsUntil = environment.now + site.backoff.next(chance: environment.chance())
     // The connection tells about itself; a single slow answer is not worth a word.
     if case .client(.disconnected) = failure { return }
+    site.restsUntil = environment.now + site.backoff.next(chance: environment.chance())
     if case .client(.timedOut) = failure, site.backoff.failures < 2 { return }
     guard !site.hasToldFailure else { return }
     site.hasToldFailure = true

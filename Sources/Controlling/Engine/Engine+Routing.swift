@@ -28,7 +28,9 @@ extension Engine {
 
   private func reportInvalid(_ record: ResourceRecord) {
     let errors = record.delivered.diagnostics.filter { $0.severity == .error }
-    let texts = errors.map { $0.path.isEmpty ? $0.message : "\($0.path): \($0.message)" }
+    let texts = errors.map { error in
+      (error.position.map { "\($0): " } ?? "") + (error.path.isEmpty ? "" : "\(error.path): ") + error.message
+    }
     let message = texts.isEmpty ? "the manifest cannot be used" : texts.joined(separator: "; ")
     report(record, .errored, message, ResourceEvent(.warning, .failed, message))
     counters.reconciled(record.identity.kind, isSuccess: false, since: record.since, now: environment.now)
@@ -53,8 +55,8 @@ extension Engine {
       if case .site = record.route {} else { record.route = .waiting(Set(missing)) }
       ask(for: missing)
     case .failed(let message):
-      // Secrets and Accounts may go before what they were for: then the connection that is there still serves.
-      if record.isDeleting, case .site = record.route { return }
+      // Secrets and Accounts may go before what they were for: then the last connection still serves.
+      if record.isDeleting, let key = record.lastSite { return join(record, key, asset) }
       leave(record)
       record.route = .failed(message)
       report(
@@ -104,7 +106,13 @@ extension Engine {
       }
     }
     let site = site(key)
-    record.route = .site(key)
+    if record.route != .site(key) {
+      record.route = .site(key)
+      record.lastSite = key
+      record.since = record.since ?? environment.now
+      record.retryAt = nil
+      record.backoff.reset()
+    }
     if record.isDeleting {
       site.deleting.insert(record.identity)
     } else {
@@ -117,7 +125,7 @@ extension Engine {
     }
     scheduleRound(site)
     guard record.reported == nil else { return }
-    if case .lost(_, let text) = site.connection {
+    if case .lost(_, let text?) = site.connection {
       reportLost(record, site, text)
     } else if record.delivered.observedGeneration == 0 {
       report(record, .reconciling, "Starting reconciliation")
@@ -184,7 +192,9 @@ extension Engine {
     case .failed(let text), .disconnected(let text):
       let isNews = concerned.contains { if case .lost = $0.connection { false } else { true } }
       if isNews { environment.log(.warning, "No connection to \(connection.title): \(text)") }
-      for site in concerned { lose(site, text) }
+      var reason: String?
+      if case .failed = event { reason = text }
+      for site in concerned { lose(site, reason) }
     }
   }
 
@@ -194,19 +204,29 @@ extension Engine {
     // While it was away anything may have happened.
     site.needsFullRound = true
     site.restsUntil = 0
+    site.cancelStart?()
+    site.cancelStart = nil
     site.hasToldFailure = false
+    for record in recordsOf(site) { record.retryAt = nil }
   }
 
-  private func lose(_ site: Site, _ text: String) {
-    if case .lost = site.connection { return }
-    site.connection = .lost(since: environment.now, text)
+  /// A connection that comes back at the first attempt is not worth a word.
+  private func lose(_ site: Site, _ text: String?) {
+    if case .lost(let since, nil) = site.connection {
+      site.connection = .lost(since: since, text)
+    } else if case .lost = site.connection {
+      return
+    } else {
+      site.connection = .lost(since: environment.now, text)
+    }
+    guard let text else { return }
     for record in recordsOf(site) where record.reported?.status.reason != .ready { reportLost(record, site, text) }
   }
 
-  /// A short interruption is not worth a word; a longer one is.
+  /// What is ready stays so for a while.
   func tellLostConnections() {
     for site in sites.values {
-      guard case .lost(let since, let text) = site.connection,
+      guard case .lost(let since, let text?) = site.connection,
         environment.now - since >= Self.lossGraceNanoseconds
       else { continue }
       for record in recordsOf(site) { reportLost(record, site, text) }

@@ -38,6 +38,8 @@ struct RoundOrder: Sendable {
   var ownership: Ownership?
   var isReadOnly = false
   var settled: [AssetIdentity: SettledConfiguration] = [:]
+  /// Send nothing that changes anything.
+  var isDryRun = false
 }
 
 /// One look at a site and what follows from it: observe, plan, carry out, verify.
@@ -50,6 +52,8 @@ final class Round: @unchecked Sendable {
     var failure: JetStreamError?
     /// Settled configurations that are needed from here on.
     var settled: [AssetIdentity: SettledConfiguration] = [:]
+    /// Of a dry run.
+    var plan: Plan?
   }
 
   /// Requests at a time.
@@ -148,6 +152,10 @@ final class Round: @unchecked Sendable {
       }
       // Described at another site, which may be the same server.
       return step.resource == nil && order.described.contains(step.identity)
+    }
+    if order.isDryRun {
+      result.plan = plan
+      return end()
     }
     for step in plan.steps where step.requests.isEmpty { note(step) }
     for resource in order.deleting {

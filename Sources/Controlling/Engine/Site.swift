@@ -8,8 +8,8 @@ final class Site: @unchecked Sendable {
   enum Connection: Equatable {
     case connecting
     case connected
-    /// Since when (monotonic), and why.
-    case lost(since: Int64, String)
+    /// Since when (monotonic), and why; nil until an attempt to come back has failed.
+    case lost(since: Int64, String?)
   }
 
   let key: SiteKey
@@ -19,6 +19,8 @@ final class Site: @unchecked Sendable {
   /// Resources by the asset they describe, sorted by title: the first one stands.
   var claims: [AssetIdentity: [ResourceIdentity]] = [:]
   var deleting: Set<ResourceIdentity> = []
+  /// To be deleted, but perhaps being created by the round that runs.
+  var deferred: Set<ResourceIdentity> = []
   /// To be looked at in the next round.
   var dirty: Set<AssetIdentity> = []
   /// Everything is to be looked at.

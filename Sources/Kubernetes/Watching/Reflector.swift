@@ -41,7 +41,7 @@ struct Reflector: Sendable {
   private var resourceVersion = ""
   private var pageLimit = KubernetesLimits.pageObjects
   private var expiredLists = 0
-  private var backoff = Backoff(first: 800_000_000, most: 30_000_000_000, factor: 2, jitter: 1)
+  private var backoff = Backoff(first: 800_000_000, most: 10_000_000_000, factor: 2, jitter: 0.5)
   private var watchBegan: Int64 = 0
 
   init(mode: Mode = .watch) {

@@ -40,6 +40,7 @@ def tests(context):
         ("Account with a Secret: user and password, rotated", account_password),
         ("Account with Secrets: token, NKey, TLS", account_kinds),
         ("an Account goes after those who name it", account_deletion),
+        ("a namespace is deleted with all that is in it", whole_namespace),
         ("a namespace of its own: others are left alone", other_namespaces),
         ("no permission: told, not ready; given, it works", denied),
         ("deploy/rbac/namespace.yaml is enough", least_rights),
@@ -348,6 +349,24 @@ def account_deletion(context):
         namespace.wait_gone("Stream", "orders")
         namespace.wait_gone("Account", "shop")
         expect(JetStream(server.port).streams(), set(), "streams")
+
+
+def whole_namespace(context):
+    cluster = shared()
+    namespace = cluster.namespace()
+    with jetstream(context, 'authorization { token: "t0ken" }') as server, controller(
+            context, None, namespace, "--leader-elect=false"):
+        namespace.secret("login", token="t0ken")
+        namespace.create("Account", "shop", {
+            "servers": [server.url()], "token": {"secret": {"name": "login"}, "token": "token"}})
+        namespace.create("Stream", "orders", stream("ORDERS", account="shop"))
+        namespace.create("Consumer", "reader", {"streamName": "ORDERS", "durableName": "reader", "account": "shop",
+                                                "ackPolicy": "explicit", "ackWait": "30s"})
+        for kind, name in [("Stream", "orders"), ("Consumer", "reader"), ("Account", "shop")]:
+            namespace.wait_ready(kind, name)
+        # The Secret goes at once, what it was for a moment later.
+        cluster.kubectl("delete", "namespace", namespace.name, "--timeout=60s")
+        expect(JetStream(server.port, {"auth_token": "t0ken"}).streams(), set(), "streams")
 
 
 # Rights

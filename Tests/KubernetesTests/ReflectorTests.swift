@@ -138,6 +138,17 @@ private let firstWait = Reflector.Action.wait(nanoseconds: 800_000_000)
     #expect(follower.timer() == [firstPage])
   }
 
+  @Test func aServerThatIsBackIsNotWaitedForAnyLonger() {
+    var follower = Follower()
+    _ = follower.reflector.start()
+    _ = follower.page()
+    _ = follower.watchEnds(.unreachable("refused"))
+    #expect(follower.reflector.serverReturned(now: 0, random: 0) == [.watch(after: "10", seconds: 300)])
+    // What the server itself refused is no matter of reaching it.
+    _ = follower.watchEnds(status(429, retryAfter: 9))
+    #expect(follower.reflector.serverReturned(now: 0, random: 0).isEmpty)
+  }
+
   @Test func afterAStopNothingFollows() {
     var follower = Follower()
     _ = follower.reflector.start()

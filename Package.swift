@@ -74,7 +74,8 @@ let package = Package(
       dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Profiling", "Reactor", "CSystem"],
       swiftSettings: small),
 
-    .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: small),
+    .executableTarget(
+      name: "exporter", dependencies: ["Exporting", "HTTP", "Reactor", "CSystem"], swiftSettings: small),
 
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),

@@ -61,9 +61,10 @@ class Podman:
     def build(self, target, image, program, health=None):
         """The target of the Dockerfile as it is, with this program in the place of the one that it would build.
 
-        A program that cannot check its own health gets another one for that (`health`).
+        With `health`, which is one of ours, the program may be anybody's: its libraries are put beside it, and checks of
+        its health are done by ours.
         """
-        need_static(program)
+        need_static(health or program)
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         for name in ("dist", "deploy"):
             (folder / name).mkdir()
@@ -76,11 +77,24 @@ class Podman:
             for name in ("healthcheck", "wget"):
                 (root / name).unlink()
                 shutil.copy(health, root / name)
+            copy_libraries(program, root)
         # The format of OCI has no health checks.
         output = self.run("build", "--pull=never", "--format=docker", "--target", target,
                           "--build-arg", "ROOTS=local",
                                    "-t", image, "-f", ROOT / "Dockerfile", folder)
         self.stages.setdefault(image, []).extend(re.findall(r"^--> ([0-9a-f]{10,})$", output, re.MULTILINE))
+        shutil.rmtree(folder)
+
+    def build_foreign(self, image, program, health, settings):
+        """An image FROM scratch of a program of this machine, with its libraries and our check of health."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        root = folder / "root"
+        root.mkdir()
+        shutil.copy(program, root / f"{Path(program).name}-server")
+        shutil.copy(health, root / "wget")
+        copy_libraries(program, root)
+        (folder / "Dockerfile").write_text(f"FROM scratch\nCOPY root /\nENV PATH=/\n{settings}\n")
+        self.run("build", "--pull=never", "-t", image, folder)
         shutil.rmtree(folder)
 
     def remove(self, image):
@@ -96,3 +110,12 @@ def need_static(program):
     kind = subprocess.run(["file", "-b", program], capture_output=True, text=True).stdout
     if "statically linked" not in kind:
         raise suite.Missing(f"a static program at {program}")
+
+
+def copy_libraries(program, root):
+    """The libraries that a program loads, to the same places below `root`."""
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True).stdout
+    for path in re.findall(r"(/\S+) \(0x", listed):
+        target = root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)

@@ -61,8 +61,8 @@ class Podman:
     def build(self, target, image, program, health=None):
         """The target of the Dockerfile as it is, with this program in the place of the one that it would build.
 
-        With `health`, which is one of ours, the program may be anybody's: its libraries are put beside it, and checks of
-        its health are done by ours.
+        With `health`, which is one of ours, the program may be anybody's: its libraries are put beside it, and ours
+        checks its health.
         """
         need_static(health or program)
         folder = Path(tempfile.mkdtemp(dir=self.folder))
@@ -85,15 +85,20 @@ class Podman:
         self.stages.setdefault(image, []).extend(re.findall(r"^--> ([0-9a-f]{10,})$", output, re.MULTILINE))
         shutil.rmtree(folder)
 
-    def build_foreign(self, image, program, health, settings):
-        """An image FROM scratch of a program of this machine, with its libraries and our check of health."""
+    def build_foreign(self, image, program, health):
+        """An image FROM scratch of a program of this machine, with its libraries and our check of health.
+
+        It runs in a volume that has the program's name.
+        """
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         root = folder / "root"
         root.mkdir()
-        shutil.copy(program, root / f"{Path(program).name}-server")
+        shutil.copy(program, root / "program")
         shutil.copy(health, root / "wget")
         copy_libraries(program, root)
-        (folder / "Dockerfile").write_text(f"FROM scratch\nCOPY root /\nENV PATH=/\n{settings}\n")
+        volume = f"/{Path(program).name}"
+        (folder / "Dockerfile").write_text(
+            f'FROM scratch\nCOPY root /\nENV PATH=/\nWORKDIR {volume}\nVOLUME {volume}\nENTRYPOINT ["/program"]\n')
         self.run("build", "--pull=never", "-t", image, folder)
         shutil.rmtree(folder)
 

@@ -4,14 +4,15 @@ import os
 import socket
 import subprocess
 import time
+from pathlib import Path
 
+import certificates
 import containers
 import servers
 import suite
 from suite import check, expect
 
 IMAGE = "localhost/natsd-acceptance:test"
-ROOT = containers.ROOT
 # What the program may be exceeded by: certificates, users, a configuration.
 MOST_EXTRA_BYTES = 1_000_000
 
@@ -221,21 +222,30 @@ def health(image, name, *command):
 def healthy(image):
     name, _ = image.start()
     expect(image.tool.attempt("healthcheck", "run", name).returncode, 0, "podman healthcheck run")
-    code, output = health(image, name)
-    check(code == 0 and '"status":"ok"' in output.replace(" ", ""), f"default configuration: {code} {output}")
+    check_health(image, name, '"status":"ok"')
     image.stop(name)
+    folder = image.context.folder / "health"
+    folder.mkdir()
+    certificates.make(folder)
+    (folder / "server.key").chmod(0o644)
+    (folder / "nested.conf").write_text("include port.conf\nport: 4222\nhttp_base_path: /nats\n")
+    (folder / "port.conf").write_text("http_port: $MONITORING\n")
+    (folder / "https.conf").write_text(
+        'https_port: 9002\nport: 4222\n'
+        'tls { cert_file: "/mounted/server.pem", key_file: "/mounted/server.key" }\n')
     for arguments, words in [
             (["-p", "4222", "-m", "9000"], '"status":"ok"'),
             (["-p", "4222"], "monitoring port is off"),
-            (["-c", "/mounted/nested.conf"], '"status":"ok"')]:
-        folder = image.context.folder / "nested"
-        folder.mkdir(exist_ok=True)
-        (folder / "nested.conf").write_text("include port.conf\nport: 4222\nhttp_base_path: /nats\n")
-        (folder / "port.conf").write_text("http_port: $MONITORING\n")
+            (["-c", "/mounted/nested.conf"], '"status":"ok"'),
+            (["-c", "/mounted/https.conf"], '"status":"ok"')]:
         name, _ = image.start(*arguments, options=["-v", f"{folder}:/mounted:ro", "-e", "MONITORING=9001"])
-        code, output = health(image, name)
-        check(code == 0 and words in output.replace('": "', '":"'), f"{arguments}: {code} {output}")
+        check_health(image, name, words)
         image.stop(name)
+
+
+def check_health(image, name, words):
+    code, output = health(image, name)
+    check(code == 0 and words in output.replace('": "', '":"'), f"{code} {output}")
 
 
 def wget(image):
@@ -269,7 +279,7 @@ def other(image, target):
     """A target beside the server: the exporter, the controller."""
     program, ports = OTHERS[target]
     name = f"localhost/natsd-acceptance-{target}:test"
-    path = ROOT / "dist" / target
+    path = Path(image.context.server).parent / target
     image.tool.build(target, name, path)
     config = configuration(image, name)
     expect((config["Entrypoint"], config["Cmd"]), ([f"/{program}"], ["--help"]), "entry point and command")

@@ -64,10 +64,16 @@ let package = Package(
 
     quietRoom("NATSClient", ["Bytes", "JSON", "Crypto", "Reactor", "CSystem"]),
 
-    room("Metrics", ["Bytes", "JSON"]),
-    quietRoom("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
+    quietRoom("Flags"),
+    room("Metrics", ["Bytes", "JSON", "CSystem"]),
+    quietRoom("Exporting", ["Bytes", "JSON", "Flags", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
     quietRoom("Reconciliation", ["Bytes", "JSON", "CYAML"]),
+    quietRoom(
+      "Controlling",
+      [
+        "Bytes", "JSON", "Crypto", "Flags", "Reactor", "HTTP", "Metrics", "NATSClient", "Reconciliation", "CSystem",
+      ]),
 
     .executableTarget(
       name: "natsd",
@@ -76,6 +82,9 @@ let package = Package(
 
     .executableTarget(
       name: "exporter", dependencies: ["Exporting", "HTTP", "Reactor", "CSystem"], swiftSettings: small),
+
+    .executableTarget(
+      name: "nack-controller", dependencies: ["Controlling", "Reactor", "CSystem"], swiftSettings: small),
 
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),
@@ -94,6 +103,9 @@ let package = Package(
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),
     tests("ReconciliationTests", ["Reconciliation", "Bytes", "JSON"]),
+    tests(
+      "ControllingTests",
+      ["Controlling", "Reconciliation", "NATSClient", "Metrics", "HTTP", "Reactor", "Bytes", "JSON"]),
     tests("ExporterTests", ["Exporting", "HTTP", "Reactor"]),
   ],
   swiftLanguageModes: [.v6]

@@ -68,7 +68,7 @@ COPY --from=root-nack-controller /image/nack-controller /
 ENV PATH=/ SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 USER 10001:10001
 EXPOSE 8080 8081
-HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["/healthcheck", "http://127.0.0.1:8081/healthz"]
+HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["/healthcheck"]
 ENTRYPOINT ["/jetstream-controller"]
 CMD ["--help"]
 

@@ -84,7 +84,7 @@ let package = Package(
       name: "exporter", dependencies: ["Exporting", "HTTP", "Reactor", "CSystem"], swiftSettings: small),
 
     .executableTarget(
-      name: "nack-controller", dependencies: ["Controlling", "Reactor", "CSystem"], swiftSettings: small),
+      name: "nack-controller", dependencies: ["Controlling", "HTTP", "Reactor", "CSystem"], swiftSettings: small),
 
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),

@@ -77,7 +77,7 @@ class Image:
         return name, published
 
     def stop(self, name):
-        self.podman("rm", "-f", "-t", "5", name)
+        self.podman("rm", "-f", "-v", "-t", "5", name)
 
     def remove(self, _=None):
         self.prepare()
@@ -142,7 +142,7 @@ def files(image, name):
     container = image.podman("create", name).strip()
     archive = image.context.folder / "image.tar"
     image.podman("export", "-o", archive, container)
-    image.podman("rm", container)
+    image.podman("rm", "-v", container)
     listed = subprocess.run(["tar", "-tf", archive], capture_output=True, text=True, check=True).stdout.split()
     # podman adds mount points of its own.
     mounts = ("dev", "proc", "sys", "run")

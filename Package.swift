@@ -89,7 +89,8 @@ let package = Package(
       ],
       swiftSettings: small),
 
-    .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: small),
+    .executableTarget(
+      name: "exporter", dependencies: ["Exporting", "HTTP", "Reactor", "CSystem"], swiftSettings: small),
 
     // Measures, and is not shipped.
     .executableTarget(
@@ -97,7 +98,7 @@ let package = Package(
       swiftSettings: fast),
     .executableTarget(
       name: "nack-controller",
-      dependencies: ["Controlling", "Crypto", "Kubernetes", "KubernetesSource", "Reactor", "CSystem"],
+      dependencies: ["Controlling", "Crypto", "HTTP", "Kubernetes", "KubernetesSource", "Reactor", "CSystem"],
       swiftSettings: small),
 
     tests("BytesTests", ["Bytes"]),

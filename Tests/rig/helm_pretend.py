@@ -39,6 +39,11 @@ jetstream.nats.io/v1beta2 0- Account:accounts
 """
 
 
+class Listener(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+
+
 class PretendedServer:
     def __init__(self, minor):
         self.minor = minor
@@ -50,7 +55,7 @@ class PretendedServer:
             if int(first) <= minor <= int(last or minor):
                 for kind in kinds:
                     self.add(group_version, *kind.rstrip("*").split(":"), not kind.endswith("*"))
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
+        self.server = Listener(("127.0.0.1", 0), handler(self))
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def kubeconfig(self):

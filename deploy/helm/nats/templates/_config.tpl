@@ -56,7 +56,10 @@ ca_file: {{ . | quote }}
 {{- $root := .root -}}
 {{- with .values -}}
 {{- $credentials := and .routeURLs.user .routeURLs.password -}}
-{{- $user := $credentials | ternary (printf "%s:%s@" (urlquery .routeURLs.user) (urlquery .routeURLs.password)) "" -}}
+{{- $user := "" -}}
+{{- if $credentials -}}
+  {{- $user = printf "%s:%s@" (urlquery .routeURLs.user) (urlquery .routeURLs.password) -}}
+{{- end -}}
 {{- $domain := $root.Values.headlessService.name -}}
 {{- if .routeURLs.useFQDN -}}
   {{- $domain = printf "%s.%s.svc.%s" $domain (include "nats.namespace" $root) .routeURLs.k8sClusterDomain -}}

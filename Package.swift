@@ -59,6 +59,7 @@ let package = Package(
     quietRoom("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
     quietRoom("Reconciliation", ["Bytes", "JSON", "CYAML"]),
+    quietRoom("Kubernetes", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Reconciliation"]),
 
     .executableTarget(
       name: "natsd",
@@ -81,6 +82,7 @@ let package = Package(
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),
     tests("ReconciliationTests", ["Reconciliation", "Bytes", "JSON"]),
+    tests("KubernetesTests", ["Kubernetes", "HTTP", "Reactor", "JSON", "Bytes"]),
     tests("ExporterTests", ["Exporting", "HTTP", "Reactor"]),
   ],
   swiftLanguageModes: [.v6]

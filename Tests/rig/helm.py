@@ -1,9 +1,12 @@
 """Helm's commands for Tests/rig/helm. See its --help and that of each command."""
 import argparse
 import asyncio
+import base64
+import gzip
 import json
 import os
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -147,9 +150,43 @@ def command_upgrade(options):
         create_namespace=options.create_namespace, reuse_values=options.reuse_values)), started)
 
 
+def recorded(options, revision):
+    """What Helm has recorded of a revision: its chart and its values."""
+    name = f"sh.helm.release.v1.{options.release}.v{revision}"
+    done = subprocess.run(["kubectl", "-n", options.namespace, "get", "secret", name, "-o", "jsonpath={.data.release}"],
+                          capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"helm rollback: {done.stderr.strip()}")
+    return json.loads(gzip.decompress(base64.b64decode(base64.b64decode(done.stdout))))
+
+
+def write_chart(chart, folder):
+    """A recorded chart as files."""
+    files = {file["name"]: base64.b64decode(file["data"])
+             for file in [*(chart.get("templates") or []), *(chart.get("files") or [])]}
+    files["Chart.yaml"] = json.dumps(chart["metadata"]).encode()
+    files["values.yaml"] = json.dumps(chart.get("values") or {}).encode()
+    if chart.get("schema"):
+        files["values.schema.json"] = base64.b64decode(chart["schema"])
+    for name, content in files.items():
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(content)
+
+
 def command_rollback(options):
-    asyncio.run(helm_sdkpy.Rollback(cluster(options)).run(options.release, options.revision))
-    print(f"{options.release}: rolled back")
+    """What `helm rollback` does, which the library cannot: an upgrade to the chart and the values of a revision."""
+    started = time.monotonic()
+    revision = options.revision
+    if not revision:
+        history = asyncio.run(helm_sdkpy.History(cluster(options)).run(options.release))
+        revision = max(release["version"] for release in history) - 1
+    release = recorded(options, revision)
+    with tempfile.TemporaryDirectory() as folder:
+        write_chart(release["chart"], folder)
+        report(f"rolled back to revision {revision}", asyncio.run(helm_sdkpy.Upgrade(cluster(options)).run(
+            options.release, folder, values=release.get("config") or None, wait=False, reset_values=True)), started)
 
 
 def command_uninstall(options):
@@ -198,7 +235,7 @@ def parse():
         if name == "upgrade":
             command.add_argument("--install", action="store_true", help="install where there is no such release")
             command.add_argument("--reuse-values", action="store_true")
-    command = add("rollback", "helm rollback")
+    command = add("rollback", command_rollback.__doc__)
     command.add_argument("release", metavar="RELEASE")
     command.add_argument("revision", metavar="REVISION", type=int, nargs="?", default=0)
     command = add("uninstall", "helm uninstall")

@@ -171,6 +171,7 @@ class Three(Scenario):
 
     def __init__(self, context, node):
         super().__init__(context, node, "nats", "trio", "three.yaml")
+        self.more = 0  # messages that were published during an upgrade
 
     def load_images(self):
         self.load_image(images.nats_server(self.node.folder, self.context.needs_peer(), "localhost/nats-server:test"))
@@ -194,12 +195,12 @@ class Three(Scenario):
         except OSError:
             return None
 
-    def urls(self):
-        return [f"nats://{pod['status']['podIP']}:4222" for pod in self.release.pods(3)
-                if pod and pod["status"].get("podIP") and is_ready(pod)]
+    def url(self):
+        """Of the service: pods get new addresses."""
+        return f"nats://{self.release.get('service', 'nats')['spec']['clusterIP']}:4222"
 
     async def fill(self):
-        client = await nats.connect(self.urls(), connect_timeout=10)
+        client = await nats.connect(self.url(), connect_timeout=10)
         stream = client.jetstream(timeout=20)
         await stream.add_stream(name="ORDERS", subjects=["orders.>"], num_replicas=3)
         for number in range(MESSAGES):
@@ -207,7 +208,7 @@ class Three(Scenario):
         await client.close()
 
     async def count(self):
-        client = await nats.connect(self.urls(), connect_timeout=10)
+        client = await nats.connect(self.url(), connect_timeout=10)
         try:
             return (await client.jetstream(timeout=10).stream_info("ORDERS")).state.messages
         finally:
@@ -248,17 +249,13 @@ class Three(Scenario):
                 return None
             streams = [stream for account in found.get("account_details", [])
                        for stream in account.get("stream_detail") or []]
-            return [stream["state"]["messages"] for stream in streams] == [MESSAGES + self.published()]
-        patiently(messages, PATIENCE, lambda: f"{MESSAGES} messages on nats-{index}: "
-                  + json.dumps(self.release.monitor("/jsz?accounts=true&streams=true", index)))
-
-    def published(self):
-        return getattr(self, "more", 0)
+            return [stream["state"]["messages"] for stream in streams] == [MESSAGES + self.more]
+        patiently(messages, PATIENCE, lambda: f"{MESSAGES + self.more} messages on nats-{index}")
 
     def rolls(self):
         release = self.needs_release()
         before = [pod["metadata"]["uid"] for pod in release.pods(3)]
-        publisher = Publisher(self.urls())
+        publisher = Publisher(self.url())
         publisher.start()
         started = time.monotonic()
         least = 3
@@ -297,9 +294,9 @@ class Publisher(threading.Thread):
     """Publishes and counts what was acknowledged, until it is stopped. A publish that fails is sent again with the same
     id, so that it counts once."""
 
-    def __init__(self, urls):
+    def __init__(self, url):
         super().__init__(daemon=True)
-        self.urls, self.acknowledged, self.ends = urls, 0, threading.Event()
+        self.url, self.acknowledged, self.ends = url, 0, threading.Event()
 
     def run(self):
         asyncio.run(self.publish())
@@ -307,7 +304,7 @@ class Publisher(threading.Thread):
     async def publish(self):
         async def ignore(_):
             pass
-        client = await nats.connect(self.urls, connect_timeout=2, max_reconnect_attempts=-1, reconnect_time_wait=0.2,
+        client = await nats.connect(self.url, connect_timeout=2, max_reconnect_attempts=-1, reconnect_time_wait=0.2,
                                     error_cb=ignore)
         stream = client.jetstream(timeout=2)
         number = 0
@@ -316,6 +313,7 @@ class Publisher(threading.Thread):
             try:
                 await stream.publish("orders.more", b"order", headers={"Nats-Msg-Id": str(number)})
                 self.acknowledged = number
+                await asyncio.sleep(0.005)
             except Exception:
                 await asyncio.sleep(0.1)
         await client.close()

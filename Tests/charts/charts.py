@@ -192,6 +192,31 @@ def check_wrong(rendered, chart, index):
     return [f"says nothing of {words!r}: {answer}" for words in [row["says"]] if words not in str(answer)]
 
 
+def permissions(rules):
+    """Rules of access as single permissions."""
+    return {(group, resource, verb, name) for rule in rules for group in rule["apiGroups"]
+            for resource in rule["resources"] for verb in rule["verbs"] for name in rule.get("resourceNames", [""])}
+
+
+def rules_of(documents, kinds, lease):
+    return {found for document in documents if document and document["kind"] in kinds
+            for found in permissions(document["rules"]) if (found[1] == "leases") == lease}
+
+
+def check_rights(rendered):
+    """The nack chart gives the controller what deploy/rbac gives it."""
+    plain = {name: helm_values.documents((ROOT / f"deploy/rbac/{name}.yaml").read_text())
+             for name in ("cluster", "namespace")}
+    kinds, problems = ("ClusterRole", "Role"), []
+    for case, name, lease in (("defaults", "cluster", False), ("defaults", "cluster", True),
+                              ("namespaced", "namespace", False)):
+        ours = rules_of(helm_values.documents(rendered.manifest("nack", case, NEWEST)), kinds, lease)
+        theirs = rules_of(plain[name], kinds, lease)
+        problems += [f"{case}: the chart has {found} too much" for found in sorted(ours - theirs)]
+        problems += [f"{case}: the chart lacks {found}" for found in sorted(theirs - ours)]
+    return problems
+
+
 def check_generated():
     done = subprocess.run([sys.executable, "-B", ROOT / "deploy/helm/generate", "--check"], capture_output=True,
                           text=True)
@@ -211,6 +236,7 @@ def command_render(folder):
                                           helm.lint_findings(chart_folder(chart)) if severity == "error"]
         results[f"{chart}: every value is used by a values file"] = list(
             unused_keys(chart, [values for _, values in rendered.cases[chart].values()]))
+    results["nack: the controller's rights are those of deploy/rbac"] = check_rights(rendered)
     results["schemas, tables of values and copies are made from their sources"] = check_generated()
     (folder / "results.json").write_text(json.dumps(results))
 

@@ -55,11 +55,20 @@ let package = Package(
 
     quietRoom("NATSClient", ["Bytes", "JSON", "Crypto", "Reactor", "CSystem"]),
 
-    room("Metrics", ["Bytes", "JSON"]),
-    quietRoom("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
+    quietRoom("Flags"),
+    room("Metrics", ["Bytes", "JSON", "CSystem"]),
+    quietRoom("Exporting", ["Bytes", "JSON", "Flags", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
     quietRoom("Reconciliation", ["Bytes", "JSON", "CYAML"]),
     quietRoom("Kubernetes", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Reconciliation"]),
+    quietRoom(
+      "Controlling",
+      [
+        "Bytes", "JSON", "Crypto", "Flags", "Reactor", "HTTP", "Metrics", "NATSClient", "Reconciliation", "CSystem",
+      ]),
+    quietRoom(
+      "KubernetesSource",
+      ["Bytes", "JSON", "Crypto", "Reactor", "Metrics", "Reconciliation", "Kubernetes", "Controlling"]),
 
     .executableTarget(
       name: "natsd",
@@ -67,6 +76,11 @@ let package = Package(
       swiftSettings: small),
 
     .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: small),
+
+    .executableTarget(
+      name: "nack-controller",
+      dependencies: ["Controlling", "Crypto", "Kubernetes", "KubernetesSource", "Reactor", "CSystem"],
+      swiftSettings: small),
 
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),
@@ -82,7 +96,12 @@ let package = Package(
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),
     tests("ReconciliationTests", ["Reconciliation", "Bytes", "JSON"]),
-    tests("KubernetesTests", ["Kubernetes", "HTTP", "Reactor", "JSON", "Bytes"]),
+    tests(
+      "KubernetesTests",
+      ["Kubernetes", "KubernetesSource", "Controlling", "Reconciliation", "HTTP", "Reactor", "JSON", "Bytes"]),
+    tests(
+      "ControllingTests",
+      ["Controlling", "Reconciliation", "NATSClient", "Metrics", "HTTP", "Reactor", "Bytes", "JSON"]),
     tests("ExporterTests", ["Exporting", "HTTP", "Reactor"]),
   ],
   swiftLanguageModes: [.v6]

@@ -36,9 +36,10 @@ public final class KubernetesClient: @unchecked Sendable {
     credentials = CredentialSource(loop: loop, configuration: configuration, background: background)
   }
 
-  /// Sends a request, again where that makes sense (`ResourceRequest.attempts`), and collects the answer.
+  /// Sends a request, again where that makes sense (`ResourceRequest.attempts`), and collects the answer, which never
+  /// comes from within this call.
   public func send(_ request: ResourceRequest, completed: @escaping Answer) {
-    onLoop { self.attempt(request, RequestRetry(request), completed) }
+    loop.submit { self.attempt(request, RequestRetry(request), completed) }
   }
 
   /// As `send`, with the answer as a tree.

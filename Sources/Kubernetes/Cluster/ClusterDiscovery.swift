@@ -5,6 +5,8 @@ import HTTP
 public struct ClusterDiscovery: Sendable {
   /// `--kubeconfig`; empty for none.
   public var kubeconfig = ""
+  /// The context of a kubeconfig; empty for its current one.
+  public var context = ""
   /// `--kube-api`; goes before everything else. Empty for none.
   public var url = ""
   public var environment: [String: String]
@@ -36,12 +38,12 @@ public struct ClusterDiscovery: Sendable {
       if let namespace = podNamespace { configuration.namespace = namespace }
       return configuration
     }
-    if !kubeconfig.isEmpty { return try ConfigurationFile.kubeconfig(kubeconfig).configuration() }
+    if !kubeconfig.isEmpty { return try ConfigurationFile.kubeconfig(kubeconfig).configuration(context: context) }
     let listed = (environment["KUBECONFIG"] ?? "").split(separator: ":").map(String.init)
     if !listed.isEmpty { return try merged(listed) }
     if let configuration = try inCluster() { return configuration }
     let home = (environment["HOME"] ?? "") + "/.kube/config"
-    if access(home, F_OK) == 0 { return try ConfigurationFile.kubeconfig(home).configuration() }
+    if access(home, F_OK) == 0 { return try ConfigurationFile.kubeconfig(home).configuration(context: context) }
     throw ConfigurationProblem(
       "no Kubernetes API server: this is no pod (KUBERNETES_SERVICE_HOST is not set), and there is no --kubeconfig, "
         + "--kube-api, $KUBECONFIG or ~/.kube/config")
@@ -55,7 +57,7 @@ public struct ClusterDiscovery: Sendable {
     }
     var result = Kubeconfig()
     for path in existing { result = result.merged(with: try ConfigurationFile.kubeconfig(path)) }
-    return try result.configuration()
+    return try result.configuration(context: context)
   }
 
   /// Nil outside of a pod.

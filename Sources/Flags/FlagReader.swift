@@ -1,15 +1,21 @@
+// Flags: command lines of programs whose originals are written in Go, but for natsd, whose flags have rules of their own
+// (`Configuration`).
+
 /// Reads flags as Go's flag package does: `-name`, `--name`, `-name=value`, `-name value`; switches take a value only
 /// behind `=`; the first argument that is no flag, or `--`, ends them.
-struct FlagReader {
-  struct Failure: Error, Equatable {
-    let text: String
+public struct FlagReader {
+  public struct Failure: Error, Equatable {
+    /// In the words of Go's flag package.
+    public let text: String
+
+    public init(text: String) { self.text = text }
   }
 
-  enum Kind: Equatable {
+  public enum Kind: Equatable, Sendable {
     case toggle, integer, text
   }
 
-  enum Value: Equatable {
+  public enum Value: Equatable, Sendable {
     case toggle(Bool)
     case integer(Int64)
     case text(String)
@@ -18,16 +24,19 @@ struct FlagReader {
   private var rest: ArraySlice<String>
   private let kinds: [String: Kind]
 
-  init(_ arguments: [String], kinds: [String: Kind]) {
+  /// - Parameters:
+  ///   - arguments: without the program's name.
+  ///   - kinds: every flag by its name, without dashes.
+  public init(_ arguments: [String], kinds: [String: Kind]) {
     rest = arguments[...]
     self.kinds = kinds
   }
 
   /// What stands behind the flags.
-  var positional: [String] { Array(rest) }
+  public var positional: [String] { Array(rest) }
 
   /// The next flag; nil when there are no more.
-  mutating func next() throws(Failure) -> (name: String, value: Value)? {
+  public mutating func next() throws(Failure) -> (name: String, value: Value)? {
     guard let argument = rest.first, argument.utf8.count > 1, argument.hasPrefix("-") else { return nil }
     rest.removeFirst()
     if argument == "--" { return nil }

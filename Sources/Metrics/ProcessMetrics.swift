@@ -1,10 +1,9 @@
 import CSystem
 import Glibc
-import Metrics
 
-/// What the exporter says about its own process, under the names that Prometheus's client libraries use. FEATURES 15.014.
-enum ProcessMetrics {
-  static func add(to set: inout MetricSet) {
+/// What a program says about its own process, under the names that Prometheus's client libraries use. FEATURES 15.014.
+public enum ProcessMetrics {
+  public static func add(to set: inout MetricSet) {
     func add(_ name: String, _ kind: MetricKind, _ help: String, _ value: Double?) {
       if let value { set.add("process_" + name, kind, help: help, [:], value) }
     }

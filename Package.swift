@@ -53,6 +53,15 @@ let package = Package(
       "Broker",
       ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Configuration", "Wire", "Subjects", "Metrics", "CSystem"]),
 
+    room("MessageStore", ["Bytes", "Reactor", "Journal", "Subjects", "CSystem"]),
+    quietRoom("JetStreamAPI", ["Bytes", "JSON", "Subjects"]),
+    room(
+      "JetStream",
+      [
+        "Bytes", "JSON", "Crypto", "Reactor", "Configuration", "Subjects", "Journal", "MessageStore", "Broker",
+        "JetStreamAPI", "CSystem",
+      ]),
+
     quietRoom("NATSClient", ["Bytes", "JSON", "Crypto", "Reactor", "CSystem"]),
 
     quietRoom("Flags"),
@@ -75,11 +84,12 @@ let package = Package(
       dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Profiling", "Reactor", "CSystem"],
       swiftSettings: small),
 
-    .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: small),
+    .executableTarget(
+      name: "exporter", dependencies: ["Exporting", "HTTP", "Reactor", "CSystem"], swiftSettings: small),
 
     .executableTarget(
       name: "nack-controller",
-      dependencies: ["Controlling", "Crypto", "Kubernetes", "KubernetesSource", "Reactor", "CSystem"],
+      dependencies: ["Controlling", "Crypto", "HTTP", "Kubernetes", "KubernetesSource", "Reactor", "CSystem"],
       swiftSettings: small),
 
     tests("BytesTests", ["Bytes"]),
@@ -93,6 +103,9 @@ let package = Package(
     tests("WireTests", ["Wire"]),
     tests("SubjectsTests", ["Subjects"]),
     tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
+    tests("MessageStoreTests", ["MessageStore", "Journal", "Reactor", "CSystem"]),
+    tests("JetStreamAPITests", ["JetStreamAPI", "JSON"]),
+    tests("JetStreamTests", ["JetStream", "JetStreamAPI", "MessageStore", "Journal", "Reactor", "JSON"]),
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),
     tests("ReconciliationTests", ["Reconciliation", "Bytes", "JSON"]),

@@ -1,6 +1,7 @@
 import CSystem
 import Controlling
 import Glibc
+import HTTP
 import Reactor
 
 // Arguments come from the C library, so that this works without /proc.
@@ -23,9 +24,20 @@ func leave(_ outcome: CommandOutcome) -> Never {
   exit(outcome.status)
 }
 
-let decision = ControllerCommandLine.decide(Array(arguments.dropFirst()), program: "nack-controller") { name in
+func environment(_ name: String) -> String? {
   getenv(name).map { String(cString: $0) }
 }
+
+if HealthCheck.isWanted {
+  let health = HealthCheck.run(Array(arguments.dropFirst())) {
+    ControllerCommandLine.healthPlace($0, environment: environment)
+  }
+  write(health.text + "\n", to: 1)
+  exit(health.exitCode)
+}
+
+let decision = ControllerCommandLine.decide(
+  Array(arguments.dropFirst()), program: "nack-controller", environment: environment)
 switch decision {
 case .leave(let output, let status):
   write(output, to: 1)

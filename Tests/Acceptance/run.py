@@ -22,7 +22,7 @@ import suite
 HERE = Path(__file__).resolve().parent
 SUITES = [
     "commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "robustness",
-    "image", "compose", "exporter", "controller", "kubernetes",
+    "image", "compose", "exporter", "controller", "charts", "kubernetes", "cluster",
 ]
 
 

@@ -88,7 +88,7 @@ let package = Package(
     tests("SubjectsTests", ["Subjects"]),
     tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
     tests("MessageStoreTests", ["MessageStore", "Journal", "Reactor", "CSystem"]),
-    tests("JetStreamAPITests", ["JetStreamAPI", "JSON"]),
+    tests("JetStreamAPITests", ["JetStreamAPI", "JSON", "Subjects"]),
     tests("JetStreamTests", ["JetStream", "JetStreamAPI", "MessageStore", "Journal", "Reactor", "JSON"]),
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),

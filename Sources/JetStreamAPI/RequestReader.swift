@@ -79,7 +79,7 @@ public struct RequestReader {
       } catch {
         throw RequestRefusal(error.strictDescription)
       }
-      try reader.read(&request)
+      try reader.readRoot(&request)
       if let problem = reader.firstProblem { throw RequestRefusal(problem) }
     }
   }
@@ -93,8 +93,17 @@ public struct RequestReader {
       throw RequestRefusal(error.description)
     }
     var reader = RequestReader(bytes, root: Request.typeName, refusesUnknown: false)
-    try reader.read(&request)
+    try reader.readRoot(&request)
     if let problem = reader.firstProblem { throw RequestRefusal(problem) }
+  }
+
+  /// What a type refused counts only if nothing was wrong before.
+  private mutating func readRoot<Request: RequestReadable>(_ request: inout Request) throws(RequestRefusal) {
+    do {
+      try read(&request)
+    } catch {
+      throw firstProblem.map { RequestRefusal($0) } ?? error
+    }
   }
 
   private func isAtEnd(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -153,7 +153,10 @@ struct PublishTests {
   func purges() throws {
     var stream = try TestStream()
     for index in 1...6 { try stream.publish(index % 2 == 0 ? "s.a" : "s.b", "\(index)") }
-    #expect(try stream.purge { $0.subject = "s.a"; $0.keep = 1 } == "purged 2")
+    #expect(
+      try stream.purge {
+        $0.subject = "s.a"; $0.keep = 1
+      } == "purged 2")
     #expect(stream.messages == ["1 s.b 1", "3 s.b 3", "5 s.b 5", "6 s.a 6"])
     #expect(try stream.purge { $0.sequence = 5 } == "purged 2")
     #expect(try stream.purge { $0.sequence = 1 } == "purged 0")

@@ -21,8 +21,8 @@ import suite
 
 HERE = Path(__file__).resolve().parent
 SUITES = [
-    "commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "robustness",
-    "image", "exporter",
+    "commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "jetstream",
+    "robustness", "image", "exporter",
 ]
 
 

@@ -58,8 +58,8 @@ ACTION = re.compile(r"^([a-z]) (closed|open|tls|close|shutdown)\b ?(.*)$")
 STEP = re.compile(r"^(settle|pause|reload|signal)\b ?(.*)$")
 
 
-def read(path):
-    """The scripts of one file."""
+def read(path, extension=None):
+    """The scripts of one file. `extension(script, line, where)` is asked first and says whether the line was its."""
     configs, found, script, config_name = {}, [], None, ""
     for number, line in enumerate(path.read_text().splitlines(), 1):
         where = f"{path.name}:{number}"
@@ -81,7 +81,7 @@ def read(path):
                 script.config += text
         elif script is None:
             raise ScriptError(f"{where}: a step outside of a script")
-        else:
+        elif not extension or not extension(script, line, where):
             read_line(script, line, configs, where)
     return found
 

@@ -61,7 +61,7 @@ def read(path):
 
     found = scripts.read(path, line_of_jetstream)
     for script in found:
-        if "jetstream" not in script.config and not getattr(script, "plain", False):
+        if "jetstream" not in script.config and not script.plain:
             script.config = CONFIG + script.config
     return found
 

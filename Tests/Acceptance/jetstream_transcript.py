@@ -16,6 +16,7 @@ MASKS = [
     (re.compile(rb'("(?:rtt|ack_time|pause_remaining|active)":) ?[1-9]\d*'), rb"\1<duration>"),
     (re.compile(rb'("(?:server|server_id|cluster)":)"N[A-Z2-7]{55}"'), rb'\1"<server>"'),
     (re.compile(rb'("client":\{.*?"id":)\d+'), rb"\1<n>"),
+    (re.compile(rb"(Nats-Stream-Identity: )[0-9A-Za-z]{8}"), rb"\1<stream>"),
     # Random identifiers: of messages, pins and advisories.
     (re.compile(rb"(?<![0-9A-Za-z])[0-9A-Za-z]{22}(?![0-9A-Za-z])"), rb"<nuid>"),
 ]

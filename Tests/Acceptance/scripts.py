@@ -39,6 +39,11 @@ class Step:
     verb: str  # send, settle, closed, open, tls, close, shutdown, pause, reload, signal
     connection: str = ""
     text: str = ""
+    # Of requests (jetstream_scripts.py):
+    subject: str = ""
+    headers: str | None = None
+    count: int = 1
+    repeated: bool = False
 
 
 @dataclass
@@ -51,6 +56,7 @@ class Script:
     pings: bool = False
     logs: list = field(default_factory=list)
     steps: list = field(default_factory=list)
+    plain: bool = False  # a JetStream script whose server has none
 
 
 SEND = re.compile(r"^([a-z])([>+]) ?(.*)$")

@@ -13,7 +13,9 @@ import suite_differential
 HERE = Path(__file__).resolve().parent / "jetstream"
 # Seconds of silence that end an answer of the real server; see suite_differential.py.
 QUIET = 0.06
-SLOW_QUIET = 0.5
+# Two lines that begin alike for so long are shown from a little before where they part.
+SAME_COLUMNS, SHOWN_BEFORE = 80, 30
+SLOW_QUIET = 0.3
 
 
 def tests(context):
@@ -59,14 +61,30 @@ def describe(script, expected, actual):
 
 
 def changes(expected, actual):
-    """What differs, and before each difference the last request."""
+    """What differs, and before each difference the last request. Of two long lines, the part that differs."""
     lines, request = [], ""
-    for line in difflib.ndiff(expected, actual):
+    found = [line for line in difflib.ndiff(expected, actual) if not line.startswith("? ")]
+    for line, following in zip(found, [*found[1:], ""]):
         if line.startswith("  >> "):
             request = line
         elif line.startswith(("- ", "+ ")):
             if request:
-                lines.append(request[:400])
-            lines.append(line[:1500])
+                lines.append(request[:300])
             request = ""
+            if line.startswith("- ") and following.startswith("+ ") and same_start(line, following) > SAME_COLUMNS:
+                start = same_start(line, following) - SHOWN_BEFORE
+                lines += [f"{text[:40]} ... {text[start:start + 400]}" for text in (line, following)]
+            elif not covered(line, lines):
+                lines.append(line[:1200])
     return lines
+
+
+def same_start(one, other):
+    """How many characters after the sign are the same."""
+    return next((place for place, (a, b) in enumerate(zip(one[2:], other[2:])) if a != b),
+                min(len(one), len(other)) - 2) + 2
+
+
+def covered(line, lines):
+    """Whether the line was shown as the second of a pair."""
+    return bool(lines) and lines[-1].startswith(f"{line[:40]} ... ")

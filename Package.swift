@@ -11,8 +11,11 @@ let shared: [SwiftSetting] = [
     "-Xfrontend", "-disable-implicit-concurrency-module-import",
   ])
 ]
-let fast: [SwiftSetting] = shared + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
-let small: [SwiftSetting] = shared + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
+// With a section a function, the linker leaves out what a program does not use.
+let release: [SwiftSetting] =
+  shared + [.unsafeFlags(["-Xfrontend", "-function-sections"], .when(configuration: .release))]
+let fast: [SwiftSetting] = release + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+let small: [SwiftSetting] = release + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
 /// A room that messages pass through.
 func room(_ name: String, _ below: [Target.Dependency] = []) -> Target {
@@ -71,23 +74,31 @@ let package = Package(
 
     .executableTarget(
       name: "natsd",
-      dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Profiling", "Reactor", "CSystem"],
+      dependencies: [
+        "Bytes", "JSON", "HTTP", "Broker", "Configuration", "JetStream", "Profiling", "Reactor", "CSystem",
+      ],
       swiftSettings: small),
 
     .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: small),
+
+    // Measures, and is not shipped.
+    .executableTarget(
+      name: "journal-benchmark", dependencies: ["Journal", "Reactor", "CSystem"], path: "Benchmarks/journal",
+      swiftSettings: fast),
 
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),
     tests("CryptoTests", ["Crypto"]),
     tests("ReactorTests", ["Reactor", "Crypto", "CSystem"]),
     tests("ProfilingTests", ["Profiling"]),
-    tests("JournalTests", ["Journal", "Reactor", "CSystem"]),
+    .target(name: "StorageSimulation", dependencies: ["Reactor"], path: "Tests/StorageSimulation"),
+    tests("JournalTests", ["Journal", "Reactor", "CSystem", "StorageSimulation"]),
     tests("HTTPTests", ["HTTP", "Reactor"]),
     tests("ConfigurationTests", ["Configuration"]),
     tests("WireTests", ["Wire"]),
     tests("SubjectsTests", ["Subjects"]),
     tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
-    tests("MessageStoreTests", ["MessageStore", "Journal", "Reactor", "CSystem"]),
+    tests("MessageStoreTests", ["MessageStore", "Subjects", "Journal", "Reactor", "CSystem", "StorageSimulation"]),
     tests("JetStreamAPITests", ["JetStreamAPI", "JSON"]),
     tests("JetStreamTests", ["JetStream", "JetStreamAPI", "MessageStore", "Journal", "Reactor", "JSON"]),
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),

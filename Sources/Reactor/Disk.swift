@@ -17,6 +17,8 @@ public protocol Disk: Sendable {
   func list(_ directory: String) throws -> [String]
   /// Makes a directory; no error when it is there.
   func makeDirectory(_ path: String, mode: UInt32) throws
+  /// Removes an empty directory.
+  func removeDirectory(_ path: String) throws
   /// Makes the creation, renaming and removal of files in a directory durable.
   func synchronizeDirectory(_ path: String) throws
 }
@@ -55,13 +57,15 @@ extension DiskFile {
     return done
   }
 
-  /// Writes zeros up to `size`. Space that was only reserved makes each later sync convert it, three times as slow.
+  /// Writes zeros up to `size` and syncs them, in pieces of 1 MiB so that other syncs get their turn in between. Space
+  /// that was only reserved would make each later sync convert it, three times as slow.
   public func fillWithZeros(upTo size: Int) throws {
     let zeros = [UInt8](repeating: 0, count: min(size, 1 << 20))
     try zeros.withUnsafeBytes { zeros in
       var offset = 0
       while offset < size {
         try writeAll(UnsafeRawBufferPointer(rebasing: zeros[..<min(zeros.count, size - offset)]), at: offset)
+        try synchronizeData()
         offset += zeros.count
       }
     }
@@ -138,6 +142,10 @@ public struct SystemDisk: Disk {
 
   public func makeDirectory(_ path: String, mode: UInt32) throws {
     if mkdir(path, mode) != 0 && csys_errno() != EEXIST { throw SystemError("make directory \(path)") }
+  }
+
+  public func removeDirectory(_ path: String) throws {
+    if rmdir(path) != 0 { throw SystemError("remove directory \(path)") }
   }
 
   public func synchronizeDirectory(_ path: String) throws {

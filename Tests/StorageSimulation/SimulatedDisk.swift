@@ -2,17 +2,17 @@ import Glibc
 import Reactor
 
 /// SplitMix64: the same numbers for the same seed.
-struct SeededGenerator: RandomNumberGenerator {
+public struct SeededGenerator: RandomNumberGenerator {
   private var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
+  public init(seed: UInt64) { state = seed }
+  public mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
     z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
     return z ^ (z >> 31)
   }
-  mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
+  public mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
 }
 
 /// A disk in memory that loses power.
@@ -21,10 +21,10 @@ struct SeededGenerator: RandomNumberGenerator {
 /// is kept, lost, torn (half new, half old) or replaced by noise, by seed and independently: that is also reordering.
 /// A file's name is durable after its directory was synced. After a failed sync what was written stays visible until
 /// the crash, and is then lost, whatever later syncs say. Test threads use it one at a time.
-final class SimulatedDisk: Disk, @unchecked Sendable {
-  static let sectorBytes = 512
+public final class SimulatedDisk: Disk, @unchecked Sendable {
+  public static let sectorBytes = 512
 
-  enum Operation { case read, write, sync }
+  public enum Operation: Sendable { case read, write, sync }
 
   final class Contents {
     var visible: [UInt8] = []
@@ -32,22 +32,24 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
     var dirty: Set<Int> = []
   }
 
-  var random: SeededGenerator
+  public var random: SeededGenerator
   /// Names as seen, and as they are after a crash.
   private var names: [String: Contents] = [:]
   private var durableNames: [String: Contents] = [:]
   /// Counts every write and sync; at this number the power fails.
-  var powerFailsAt: Int?
-  private(set) var operations = 0
-  private(set) var hasPower = true
+  public var powerFailsAt: Int?
+  public private(set) var operations = 0
+  public private(set) var hasPower = true
   /// The error of the nth next operation of a kind.
-  var failure: (operation: Operation, after: Int, code: Int32)?
-  var capacity = Int.max
-  var takesShortWrites = false
+  public var failure: (operation: Operation, after: Int, code: Int32)?
+  public var capacity = Int.max
+  /// Sectors of 4096 bytes that cannot be read.
+  public var unreadable: [String: Set<Int>] = [:]
+  public var takesShortWrites = false
   /// Sectors of unsynced writes may become noise.
-  var makesNoise = true
+  public var makesNoise = true
 
-  init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+  public init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
   private func begin(_ operation: Operation, _ action: String) throws {
     if operation != .read {
@@ -65,7 +67,7 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
   }
 
   /// Power off and on again.
-  func crash() {
+  public func crash() {
     // In the order of names: the fates depend on the seed alone, not on how a set is hashed in this process.
     for names in [durableNames, names] {
       for (_, contents) in names.sorted(by: { $0.key < $1.key }) { lose(contents) }
@@ -108,13 +110,13 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
   }
 
   /// Flips a bit, on disk.
-  func flip(_ path: String, byte: Int, bit: Int) {
+  public func flip(_ path: String, byte: Int, bit: Int) {
     guard let contents = names[path], byte < contents.visible.count else { return }
     contents.visible[byte] ^= 1 << UInt8(bit)
     if byte < contents.durable.count { contents.durable[byte] ^= 1 << UInt8(bit) }
   }
 
-  func fill(_ path: String, _ range: Range<Int>, with value: UInt8) {
+  public func fill(_ path: String, _ range: Range<Int>, with value: UInt8) {
     guard let contents = names[path] else { return }
     for index in range where index < contents.visible.count {
       contents.visible[index] = value
@@ -122,49 +124,58 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
     }
   }
 
-  func contents(_ path: String) -> [UInt8] { names[path]?.visible ?? [] }
+  /// Cuts a file off, on disk.
+  public func truncate(_ path: String, to size: Int) {
+    guard let contents = names[path], size < contents.visible.count else { return }
+    contents.visible.removeLast(contents.visible.count - size)
+    contents.durable = contents.visible
+  }
+
+  public func contents(_ path: String) -> [UInt8] { names[path]?.visible ?? [] }
 
   // MARK: Disk
 
-  func read(_ path: String) throws -> [UInt8] {
+  public func read(_ path: String) throws -> [UInt8] {
     try begin(.read, "read \(path)")
     guard let contents = names[path] else { throw SystemError("open \(path)", code: ENOENT) }
     return contents.visible
   }
 
-  func write(_ bytes: [UInt8], to path: String, mode: UInt32) throws {
+  public func write(_ bytes: [UInt8], to path: String, mode: UInt32) throws {
     let file = try open(path, creating: mode)
     try file.resize(to: 0)
     try bytes.withUnsafeBytes { try file.writeAll($0, at: 0) }
   }
 
-  func remove(_ path: String) throws {
+  public func remove(_ path: String) throws {
     try begin(.write, "remove \(path)")
     if names.removeValue(forKey: path) == nil { throw SystemError("remove \(path)", code: ENOENT) }
   }
 
-  func open(_ path: String, creating mode: UInt32?) throws -> any DiskFile {
+  public func open(_ path: String, creating mode: UInt32?) throws -> any DiskFile {
     if !hasPower { throw SystemError("open \(path)", code: ENODEV) }
     if names[path] == nil {
       if mode == nil { throw SystemError("open \(path)", code: ENOENT) }
       names[path] = Contents()
     }
-    return File(self, names[path]!)
+    return File(self, names[path]!, path)
   }
 
-  func rename(_ path: String, to newPath: String) throws {
+  public func rename(_ path: String, to newPath: String) throws {
     try begin(.write, "rename \(path)")
     guard let contents = names.removeValue(forKey: path) else { throw SystemError("rename \(path)", code: ENOENT) }
     names[newPath] = contents
   }
 
-  func list(_ directory: String) throws -> [String] {
+  public func list(_ directory: String) throws -> [String] {
     names.keys.filter { $0.hasPrefix(directory + "/") }.map { String($0.dropFirst(directory.count + 1)) }.sorted()
   }
 
-  func makeDirectory(_ path: String, mode: UInt32) throws {}
+  public func makeDirectory(_ path: String, mode: UInt32) throws {}
 
-  func synchronizeDirectory(_ path: String) throws {
+  public func removeDirectory(_ path: String) throws {}
+
+  public func synchronizeDirectory(_ path: String) throws {
     try begin(.sync, "sync \(path)")
     durableNames = durableNames.filter { !$0.key.hasPrefix(path + "/") }
     for (name, contents) in names where name.hasPrefix(path + "/") { durableNames[name] = contents }
@@ -175,15 +186,20 @@ final class SimulatedDisk: Disk, @unchecked Sendable {
   private final class File: DiskFile, @unchecked Sendable {
     let disk: SimulatedDisk
     let contents: Contents
+    let path: String
 
-    init(_ disk: SimulatedDisk, _ contents: Contents) {
-      self.disk = disk
-      self.contents = contents
+    init(_ disk: SimulatedDisk, _ contents: Contents, _ path: String) {
+      (self.disk, self.contents, self.path) = (disk, contents, path)
     }
 
     func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
       try disk.begin(.read, "read")
       let count = max(0, min(bytes.count, contents.visible.count - offset))
+      if let sectors = disk.unreadable[path], count > 0,
+        (offset / 4096...(offset + count - 1) / 4096).contains(where: { sectors.contains($0) })
+      {
+        throw SystemError("read \(path)", code: EIO)
+      }
       if count > 0 {
         contents.visible.withUnsafeBytes {
           bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count]))

@@ -1,0 +1,70 @@
+import CSystem
+import Configuration
+import JSON
+
+/// JetStream as the server sees it. The server comes without; the program gives it one.
+public protocol JetStreamHost: AnyObject, Sendable {
+  /// Opens what is stored. Called before the loops run and before clients can connect.
+  func start() throws
+  /// Writes out what waits and closes the stores. Called when all connections are closed; `done` from any thread.
+  func stop(_ done: @escaping @Sendable () -> Void)
+  /// The settings have changed: accounts may have come, gone or other limits. Loop 0.
+  func settingsChanged()
+  /// The domain, or empty.
+  var domain: String { get }
+  /// Whether the account has JetStream. Any thread.
+  func isEnabled(for account: Account) -> Bool
+}
+
+/// Is told when somebody subscribes or stops. Called on the loop of the connection.
+public protocol InterestObserver: AnyObject, Sendable {
+  /// - Parameter subject: a subject or a pattern.
+  func interestChanged(in subject: [UInt8], of account: Account)
+}
+
+extension Account {
+  /// Whether anybody listens to a subject without wildcards. Any thread.
+  public func hasInterest(in subject: UnsafeRawBufferPointer) -> Bool { index.hasInterest(subject) }
+
+  /// Who is told of subscriptions that come and go; set before the loops run, told while `isObserved`.
+  public func observe(with observer: (any InterestObserver)?) {
+    withListeners { _ in interestObserver = observer }
+  }
+
+  /// Whether the observer is to be told. Any thread.
+  public var isObserved: Bool {
+    get { csys_load32(observedFlag) != 0 }
+    set { csys_store32(observedFlag, newValue ? 1 : 0) }
+  }
+
+  func tellObserver(_ subject: [UInt8]) {
+    let observer = withListeners { _ in interestObserver }
+    observer?.interestChanged(in: subject, of: self)
+  }
+}
+
+extension Server {
+  public var options: ServerOptions { settings.options }
+  public var serverID: String { info.serverID }
+  public var serverName: String { info.serverName }
+  /// All accounts by name.
+  public var accounts: [String: Account] { settings.accounts }
+  /// An account that is not configured: nobody can be in it.
+  public func placeholderAccount(named name: String) -> Account {
+    Account(name: name, isSystem: false, records: records, rules: settings.globalAccount.rules)
+  }
+
+  public var systemAccount: Account? { settings.systemAccount }
+}
+
+/// Who has asked for something, as advisories show it.
+public struct Requester: Sendable, JSONWritable {
+  private let information: RequestInfo
+
+  /// - Parameter publisher: the connection it came from; nil when the server itself asks.
+  public init(_ publisher: ConnectionPointer?, in account: Account) {
+    information = RequestInfo(publisher, in: account, detailed: true)
+  }
+
+  public func write(to writer: inout JSONWriter) { information.write(to: &writer) }
+}

@@ -1,0 +1,80 @@
+import JetStreamAPI
+
+/// What happens to the stream.
+extension ConsumerMachine {
+  /// A message has been stored.
+  /// - Parameter matches: it passes the filters of this consumer.
+  @inline(__always)
+  public mutating func stored(_ sequence: UInt64, matches: Bool) {
+    guard matches else { return }
+    undelivered += 1
+    isAtEnd = false
+  }
+
+  /// A message has been removed, by a request or a limit.
+  /// - Parameter matches: it passes the filters of this consumer.
+  public mutating func removed(_ sequence: UInt64, matches: Bool, port: some ConsumerPort) {
+    if sequence >= nextSequence {
+      // What the skip list does not have was not counted.
+      if matches, skipList.isEmpty || sequence > state.skipThrough || isSkipListed(sequence) {
+        undelivered = max(undelivered - 1, 0)
+        dropSkipListed(sequence)
+      }
+      return
+    }
+    if let place = state.pending.find(sequence) {
+      lose(place, port: port)
+    } else if !state.exhausted.isEmpty, state.exhausted.contains(sequence) {
+      state.settle(sequence)
+      delta.settle(sequence)
+    }
+  }
+
+  private func isSkipListed(_ sequence: UInt64) -> Bool { skipList.contains(sequence) }
+
+  private mutating func dropSkipListed(_ sequence: UInt64) {
+    guard let index = skipList.firstIndex(of: sequence) else { return }
+    skipList.remove(at: index)
+    guard skipList.isEmpty else { return }
+    nextSequence = state.skipThrough + 1
+    state.endSkipping()
+    delta.endSkipping()
+  }
+
+  /// Messages have been purged, in whatever way, or the stream lost some: looks at what is left.
+  public mutating func purged(port: some ConsumerPort) {
+    let bounds = port.bounds()
+    raise(to: bounds.first)
+    var gone: [UInt64] = []
+    state.pending.forEach { if port.load($0.sequence) == nil { gone.append($0.sequence) } }
+    for sequence in gone {
+      if let place = state.pending.find(sequence) { unqueue(place) }
+      state.settle(sequence)
+      delta.settle(sequence)
+    }
+    findPlaceAgain(port)
+  }
+
+  /// The stream begins later now.
+  mutating func raise(to first: UInt64) {
+    var place = state.pending.head
+    while place < state.pending.entries.count, state.pending[place].sequence < first {
+      let flags = state.pending[place].flags
+      if flags.contains(.queued), !flags.contains(.gone) { redeliveries.count -= 1 }
+      place += 1
+    }
+    state.raise(to: first)
+    delta.raise(to: first)
+    nextSequence = max(nextSequence, first)
+  }
+
+  /// Counts again what is to be delivered; goes on from where it is.
+  mutating func findPlaceAgain(_ port: some ConsumerPort) {
+    let next = max(nextSequence, state.delivered.stream + 1)
+    findPlace(port)
+    if skipList.isEmpty, next > nextSequence {
+      nextSequence = next
+      countUndelivered(port)
+    }
+  }
+}

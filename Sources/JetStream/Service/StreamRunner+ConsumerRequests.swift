@@ -1,0 +1,211 @@
+import Bytes
+import Configuration
+import Crypto
+import JetStreamAPI
+import MessageStore
+
+// Requests about a stream's consumers (FEATURES 6.2, 7.019 to 7.029).
+
+extension StreamRunner {
+  private var isStrict: Bool { loop.service.options.strict }
+  private var nowStamp: Timestamp { Timestamp(unixNanoseconds: loop.wallNow) }
+
+  private func named(_ request: APIRequest) throws(JetStreamError) -> ConsumerRunner {
+    guard let consumer = consumers[request.subject.consumer] else { throw .consumerNotFound }
+    return consumer
+  }
+
+  private func information(_ consumer: ConsumerRunner) -> ConsumerInfo {
+    consumer.machine.info(port: consumer, now: consumer.now)
+      .withAnsweredMetadata(serverVersion: Version.compatibleServer)
+  }
+
+  // MARK: create
+
+  func createConsumer(_ request: APIRequest) throws(JetStreamError) {
+    var wanted = try ConsumerCreateRequest.decode(request.payload, isStrict: isStrict)
+    try wanted.bind(to: request.plainSubject)
+    if let failure { throw .streamStoreFailed(failure) }
+    let name = wanted.configuration.isDurable ? wanted.configuration.durableName : wanted.configuration.name
+    let existing = consumers[name]
+    let plan = try wanted.plan(
+      consumerContext,
+      existing: existing.map { ConsumerNeighbour(name: $0.name, configuration: $0.machine.configuration) },
+      others: neighbours
+    ) { subject in
+      Array(subject.utf8).withUnsafeBytes { handle.account.account.hasInterest(in: $0) }
+    }
+    switch plan {
+    case .create(let configuration): create(configuration, request)
+    case .update(let configuration):
+      guard let existing else { throw .consumerDoesNotExist }
+      change(existing, to: configuration)
+      answerCreate(existing, request)
+    }
+  }
+
+  private func create(_ wanted: ConsumerConfiguration, _ request: APIRequest) {
+    var configuration = wanted
+    if configuration.name.isEmpty {
+      configuration.name = configuration.isDurable ? configuration.durableName : newConsumerName()
+    }
+    let number = nextConsumerNumber
+    nextConsumerNumber += 1
+    let machine = ConsumerMachine(
+      identity: identity(of: configuration, created: nowStamp), configuration: configuration,
+      state: ConsumerState(policy: configuration.ackPolicy))
+    let consumer = ConsumerRunner(self, number: number, machine: machine)
+    add(consumer)
+    note(consumer)
+    consumer.machine.start(port: consumer, now: consumer.now)
+    consumer.settle()
+    publish(.created, about: consumer.name)
+    answerCreate(consumer, request)
+    loop.schedule(consumer)
+  }
+
+  private func newConsumerName() -> String {
+    while true {
+      let name = String(NUID.next().suffix(8))
+      if consumers[name] == nil { return name }
+    }
+  }
+
+  private func answerCreate(_ consumer: ConsumerRunner, _ request: APIRequest) {
+    loop.afterEverythingInFlight { [self] in
+      request.answer(ConsumerCreateAnswer(information(consumer)).answer(), on: loop)
+    }
+  }
+
+  /// Takes a consumer in.
+  func add(_ consumer: ConsumerRunner) {
+    consumers[consumer.name] = consumer
+    handle.account.noteConsumer(consumer.name, of: handle, exists: true)
+    if consumer.machine.configuration.isPush { handle.account.watchInterest(for: handle) }
+  }
+
+  /// Logs a consumer's configuration.
+  private func note(_ consumer: ConsumerRunner) {
+    guard consumer.isLogged else { return }
+    let entry = RecoveredConsumer.entry(
+      number: consumer.number, created: consumer.machine.identity.created.unixNanoseconds,
+      configuration: consumer.machine.configuration)
+    entry.withUnsafeBytes { append(.consumer, $0, reply: .empty) }
+  }
+
+  private func change(_ consumer: ConsumerRunner, to configuration: ConsumerConfiguration) {
+    var configuration = configuration
+    configuration.name = consumer.name
+    consumer.take(configuration)
+    note(consumer)
+    consumer.settle()
+    loop.schedule(consumer)
+  }
+
+  // MARK: lists
+
+  private var visible: [ConsumerRunner] {
+    consumers.values.filter { !$0.machine.configuration.direct }.sorted { $0.name < $1.name }
+  }
+
+  private func listRequest(_ request: APIRequest) throws(JetStreamError) -> ConsumerListRequest {
+    if request.payload.isEmpty { return ConsumerListRequest() }
+    return try ConsumerListRequest.decode(request.payload, isStrict: isStrict)
+  }
+
+  func answerConsumerNames(_ request: APIRequest) throws(JetStreamError) {
+    let wanted = try listRequest(request)
+    loop.afterEverythingInFlight { [self] in
+      request.answer(ConsumerNamesAnswer(all: visible.map(\.name), request: wanted).answer(), on: loop)
+    }
+  }
+
+  func answerConsumerList(_ request: APIRequest) throws(JetStreamError) {
+    let wanted = try listRequest(request)
+    loop.afterEverythingInFlight { [self] in
+      let (names, page) = wanted.page(of: visible.map(\.name), limit: APILimits.list)
+      let infos = names.compactMap { consumers[$0].map(information) }
+      request.answer(ConsumerListAnswer(infos, page: page).answer(), on: loop)
+    }
+  }
+
+  func answerConsumerInfo(_ request: APIRequest) throws(JetStreamError) {
+    if !request.payload.isEmpty { throw .notEmptyRequest }
+    loop.afterEverythingInFlight { [self] in
+      guard let consumer = consumers[request.subject.consumer] else {
+        request.refuse(.consumerNotFound, on: loop)
+        return
+      }
+      request.answer(ConsumerInfoAnswer(information(consumer)).answer(), on: loop)
+    }
+  }
+
+  // MARK: delete
+
+  func deleteConsumer(_ request: APIRequest) throws(JetStreamError) {
+    if !request.payload.isEmpty { throw .notEmptyRequest }
+    let consumer = try named(request)
+    remove(consumer)
+    loop.afterEverythingInFlight { [self] in
+      request.answer(ConsumerDeleteAnswer().answer(), on: loop)
+    }
+  }
+
+  /// Nobody has used it for long.
+  func deleteInactive(_ consumer: ConsumerRunner) { remove(consumer) }
+
+  private func remove(_ consumer: ConsumerRunner) {
+    guard !consumer.isOver else { return }
+    consumer.machine.dismissWaiting(.consumerDeleted, port: consumer)
+    consumer.end()
+    consumers[consumer.name] = nil
+    forgetLastConsumer()
+    handle.account.noteConsumer(consumer.name, of: handle, exists: false)
+    if consumer.isLogged {
+      withUnsafeBytes(of: consumer.number.littleEndian) { append(.consumerDeleted, $0, reply: .empty) }
+    }
+    publish(.deleted, about: consumer.name)
+    if configuration.retention == .interest {
+      loop.afterEverythingInFlight { [self] in releaseUnneeded() }
+    }
+  }
+
+  // MARK: pause, unpin, reset
+
+  func pauseConsumer(_ request: APIRequest) throws(JetStreamError) {
+    let wanted = try request.payload.withUnsafeBytes { bytes in
+      Result { () throws(JetStreamError) in try ConsumerPauseRequest.decodePause(bytes, isStrict: isStrict) }
+    }.get()
+    let consumer = try named(request)
+    change(consumer, to: wanted.applied(to: consumer.machine.configuration))
+    loop.afterEverythingInFlight { [self] in
+      request.answer(ConsumerPauseAnswer(wanted, now: nowStamp).answer(), on: loop)
+    }
+  }
+
+  func unpinConsumer(_ request: APIRequest) throws(JetStreamError) {
+    let wanted = try request.payload.withUnsafeBytes { bytes in
+      Result { () throws(JetStreamError) in try ConsumerUnpinRequest.decodeUnpin(bytes) }
+    }.get()
+    let consumer = try named(request)
+    guard consumer.machine.configuration.priorityGroups.contains(wanted.group) else {
+      throw .consumerInvalidPriorityGroup
+    }
+    consumer.machine.unpin(group: wanted.group, port: consumer)
+    loop.schedule(consumer)
+    request.answer(ConsumerUnpinAnswer().answer(), on: loop)
+  }
+
+  func resetConsumer(_ request: APIRequest) throws(JetStreamError) {
+    let wanted = try request.payload.withUnsafeBytes { bytes in
+      Result { () throws(JetStreamError) in try ConsumerResetRequest.decodeReset(bytes) }
+    }.get()
+    let consumer = try named(request)
+    let next = try consumer.machine.reset(to: wanted.sequence, port: consumer, now: consumer.now)
+    consumer.settle()
+    loop.schedule(consumer)
+    loop.afterEverythingInFlight { [self] in
+      request.answer(ConsumerResetAnswer(information(consumer), sequence: next).answer(), on: loop)
+    }
+  }
+}

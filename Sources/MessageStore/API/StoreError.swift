@@ -1,0 +1,25 @@
+import Reactor
+
+/// Why a store could not do something.
+public enum StoreError: Error, CustomStringConvertible {
+  /// The record is there, but its bytes are not what was written. It is counted in `state.lost`.
+  case damaged(sequence: UInt64)
+  /// The disk refused a read; the record may be fine.
+  case unreadable(SystemError)
+  /// A write failed, now or earlier. The store takes no more messages until it is opened again; reads go on.
+  case failed(SystemError)
+  /// The sequence is not above the last one.
+  case outOfOrder(sequence: UInt64, last: UInt64)
+  /// More than a record can hold: 65,535 bytes of subject, 16 MiB of header or 1 GiB of payload.
+  case tooLarge
+
+  public var description: String {
+    switch self {
+    case .damaged(let sequence): "message \(sequence) is damaged"
+    case .unreadable(let error): "\(error)"
+    case .failed(let error): "\(error)"
+    case .outOfOrder(let sequence, let last): "sequence \(sequence) is not above \(last)"
+    case .tooLarge: "message is too large to be stored"
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import CSystem
+import Glibc
+import Reactor
+
+/// Memory that all stores of a server share for what can be read from disk again: parts of blocks and their indexes,
+/// the least recently used given up first. Any thread.
+///
+/// What stores cannot give up (indexes by subject, newest blocks) is taken from the same budget; a sixteenth of it is
+/// always left for the cache.
+public final class StoreMemory: @unchecked Sendable {
+  // Invariant: everything that varies, also in the entries (except the contents of pinned ones, which their store
+  // reads), is guarded by `lock`. An entry in the list is kept alive by its block.
+  public let budgetBytes: Int
+  private let lock: UnsafeMutablePointer<UInt32>
+  private var cached = 0
+  private var fixed = 0
+  private unowned(unsafe) var newest: CacheEntry?
+  private unowned(unsafe) var oldest: CacheEntry?
+
+  public init(budgetBytes: Int) {
+    self.budgetBytes = max(0, budgetBytes)
+    lock = .allocate(capacity: 1)
+    lock.initialize(to: 0)
+  }
+
+  deinit { lock.deallocate() }
+
+  /// A third of what the process may use.
+  public static func ofProcess() -> StoreMemory {
+    StoreMemory(budgetBytes: Int(clamping: MemoryLimit.current.budgetBytes / 3))
+  }
+
+  /// What the cache holds now.
+  public var cachedBytes: Int { locked { cached } }
+  /// What stores hold besides the cache.
+  public var fixedBytes: Int { locked { fixed } }
+
+  private func locked<Result>(_ body: () -> Result) -> Result {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    return body()
+  }
+
+  /// A store's own memory grew or shrank.
+  func adjustFixed(by bytes: Int) {
+    locked {
+      fixed += bytes
+      shrink()
+    }
+  }
+
+  /// Takes an entry in, pinned.
+  func insert(_ entry: CacheEntry) {
+    locked {
+      entry.isPinned = true
+      entry.isHeld = true
+      cached += entry.cost
+      pushNewest(entry)
+      shrink()
+    }
+  }
+
+  /// Keeps an entry where it is until `unpin`; false when it was given up before.
+  func pin(_ entry: CacheEntry) -> Bool {
+    locked {
+      guard entry.isHeld else { return false }
+      entry.isPinned = true
+      unlink(entry)
+      pushNewest(entry)
+      return true
+    }
+  }
+
+  func unpin(_ entry: CacheEntry) {
+    locked {
+      entry.isPinned = false
+      shrink()
+    }
+  }
+
+  /// Gives an entry up, pinned or not.
+  func drop(_ entry: CacheEntry) {
+    locked { if entry.isHeld { evict(entry) } }
+  }
+
+  private func shrink() {
+    let limit = max(budgetBytes - fixed, budgetBytes / 16)
+    var candidate = oldest
+    while cached > limit, let entry = candidate {
+      candidate = entry.newer
+      if !entry.isPinned { evict(entry) }
+    }
+  }
+
+  private func evict(_ entry: CacheEntry) {
+    unlink(entry)
+    cached -= entry.cost
+    entry.isHeld = false
+    entry.isPinned = false
+    entry.release()
+  }
+
+  private func pushNewest(_ entry: CacheEntry) {
+    entry.older = newest
+    entry.newer = nil
+    newest?.newer = entry
+    newest = entry
+    if oldest == nil { oldest = entry }
+  }
+
+  private func unlink(_ entry: CacheEntry) {
+    if let newer = entry.newer { newer.older = entry.older } else { newest = entry.older }
+    if let older = entry.older { older.newer = entry.newer } else { oldest = entry.newer }
+    entry.newer = nil
+    entry.older = nil
+  }
+}
+
+/// Something cached: a part of a block's file, or a block's index.
+final class CacheEntry {
+  /// Whose it is, of the blocks of its store.
+  let block: UInt64
+  let start: Int
+  let count: Int
+  let cost: Int
+  fileprivate(set) var bytes: UnsafeMutableRawPointer?
+  fileprivate(set) var index: BlockIndex?
+  fileprivate var isPinned = false
+  fileprivate var isHeld = false
+  fileprivate unowned(unsafe) var newer: CacheEntry?
+  fileprivate unowned(unsafe) var older: CacheEntry?
+
+  /// Takes over memory made by malloc: bytes of a block's file from `start` on.
+  init(block: UInt64, bytes: UnsafeMutableRawPointer, start: Int, count: Int) {
+    self.block = block
+    self.bytes = bytes
+    self.start = start
+    self.count = count
+    cost = count + 128
+  }
+
+  init(block: UInt64, index: BlockIndex) {
+    self.block = block
+    self.index = index
+    start = 0
+    count = 0
+    cost = index.bytes
+  }
+
+  deinit { free(bytes) }
+
+  fileprivate func release() {
+    free(bytes)
+    bytes = nil
+    index = nil
+  }
+}

@@ -1,0 +1,58 @@
+import Reactor
+
+/// Makes a checkpoint durable: first what it speaks of, then the checkpoint itself, under another name until it is whole.
+/// At every point in between the one before is valid.
+final class CheckpointJob {
+  let folder: StoreFolder
+  let checkpoint: CheckpointFile
+  /// The index by subject, when it changed since the last checkpoint.
+  let subjects: SubjectSnapshot.Copy?
+  /// Files that were written since the last checkpoint.
+  let unsynced: [String]
+  /// Blocks that no checkpoint speaks of after this one.
+  let doomed: [UInt64]
+  /// The file with the index by subject that is replaced.
+  let oldSubjects: UInt64?
+
+  init(
+    folder: StoreFolder, checkpoint: CheckpointFile, subjects: SubjectSnapshot.Copy?, unsynced: [String],
+    doomed: [UInt64], oldSubjects: UInt64?
+  ) {
+    self.folder = folder
+    self.checkpoint = checkpoint
+    self.subjects = subjects
+    self.unsynced = unsynced
+    self.doomed = doomed
+    self.oldSubjects = oldSubjects
+  }
+
+  func run() throws {
+    let disk = folder.disk
+    for name in unsynced { try disk.open(folder.path(name), creating: nil).synchronizeData() }
+    if let subjects {
+      let file = try disk.open(folder.path(StoreFiles.subjects(checkpoint.number)), creating: 0o600)
+      try file.resize(to: 0)
+      try SubjectSnapshot.write(subjects, to: file)
+      try file.synchronizeData()
+    }
+    let new = folder.path(StoreFiles.newCheckpoint)
+    let file = try disk.open(new, creating: 0o600)
+    try file.resize(to: 0)
+    try checkpoint.encode().withUnsafeBytes { try file.writeAll($0, at: 0) }
+    try file.synchronizeData()
+    try disk.synchronizeDirectory(folder.directory)
+    try disk.rename(new, to: folder.path(StoreFiles.checkpoint))
+    try disk.synchronizeDirectory(folder.directory)
+    for id in doomed {
+      try disk.removeIfThere(folder.path(StoreFiles.block(id)))
+      try disk.removeIfThere(folder.path(StoreFiles.sidecar(id)))
+    }
+    if subjects != nil, let oldSubjects { try disk.removeIfThere(folder.path(StoreFiles.subjects(oldSubjects))) }
+  }
+}
+
+extension Disk {
+  func removeIfThere(_ path: String) throws {
+    do { try remove(path) } catch let error as SystemError where error.code == 2 {}
+  }
+}

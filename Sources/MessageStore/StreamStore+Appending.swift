@@ -1,0 +1,175 @@
+import Glibc
+import Reactor
+
+extension StreamStore {
+  /// Sequences without a record that a block bridges, and slots it may have.
+  static let maximumGap: UInt64 = 65_536
+  static let maximumSlots: UInt64 = 1 << 20
+
+  /// Stores a message under a sequence above the last; sequences left out hold nothing. `flags` come back with the
+  /// message and can be searched for (`next(from:flagged:)`). After an error nothing has changed.
+  public func append(
+    sequence: UInt64, timestamp: Int64, flags: UInt8 = 0, subject: UnsafeRawBufferPointer,
+    header: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer
+  ) throws(StoreError) {
+    if let failure { throw .failed(failure) }
+    if sequence <= counts.lastSequence || sequence == .max {
+      throw .outOfOrder(sequence: sequence, last: counts.lastSequence)
+    }
+    if subject.count > RecordFormat.maximumSubject || header.count > RecordFormat.maximumHeader
+      || payload.count > RecordFormat.maximumPayload
+    {
+      throw .tooLarge
+    }
+    let size = RecordFormat.headerBytes &+ subject.count &+ header.count &+ payload.count
+    let block = try blockForAppend(sequence, size)
+    let target = try room(block, size)
+    RecordFormat.write(
+      to: target, sequence: sequence, timestamp: timestamp, flags: flags, subject: subject, header: header,
+      payload: payload)
+    if backing == .file { tail.advance(size) }
+    enter(
+      block, sequence: sequence, timestamp: timestamp, flags: flags, subject: subject, hasHeader: !header.isEmpty,
+      size: size)
+  }
+
+  /// Counts a record that now lies at the block's end.
+  func enter(
+    _ block: Block, sequence: UInt64, timestamp: Int64, flags: UInt8, subject: UnsafeRawBufferPointer,
+    hasHeader: Bool, size: Int
+  ) {
+    let offset = block.end
+    if sequence != block.last &+ 1 { block.extend(through: sequence &- 1) }
+    let index = block.index.unsafelyUnwrapped
+    let name: Int
+    if let earlier = subjects.add(subject, sequence), earlier >= block.base, earlier <= block.last {
+      name = Slot.name(index.slots[block.slot(earlier)])
+    } else {
+      name = index.addName(subject, at: offset)
+    }
+    index.slots.append(Slot.make(offset: offset, name: name, hasHeader: hasHeader, hasFlags: flags != 0))
+    if block.end == BlockHeader.bytes { block.firstTimestamp = timestamp }
+    block.last = sequence
+    block.end = offset &+ size
+    block.liveRecordBytes &+= size
+    block.messages &+= 1
+    let counted = messageBytes(record: size, hasHeader: hasHeader)
+    block.bytes &+= UInt64(counted)
+    block.lastTimestamp = max(block.lastTimestamp, timestamp)
+    block.flags |= flags
+    if counts.messages == 0 { counts.firstSequence = sequence }
+    counts.messages &+= 1
+    counts.bytes &+= UInt64(counted)
+    counts.lastSequence = sequence
+    counts.lastTimestamp = timestamp
+    previousRecord = sequence
+    subjectsChanged = true
+  }
+
+  /// The last sequence moves on to `sequence`, if it is behind; nothing is stored.
+  public func skip(through sequence: UInt64) throws(StoreError) {
+    if sequence > counts.lastSequence, sequence != .max { counts.lastSequence = sequence }
+  }
+
+  /// The newest block, or a new one when that is full or too far behind.
+  private func blockForAppend(_ sequence: UInt64, _ size: Int) throws(StoreError) -> Block {
+    if let block = blocks.last, !block.isSealed {
+      let gap = sequence &- block.last
+      if block.end == BlockHeader.bytes, gap == 1 { return block }
+      if block.end + size <= blockBytes, gap <= Self.maximumGap, UInt64(block.slotCount) + gap <= Self.maximumSlots {
+        return block
+      }
+      try seal(block)
+    }
+    return beginBlock(at: sequence)
+  }
+
+  private func beginBlock(at sequence: UInt64) -> Block {
+    let block = Block(id: nextBlock, base: sequence)
+    nextBlock += 1
+    block.index = BlockIndex(copiesNames: backing == .file)
+    if backing == .file {
+      let header = BlockHeader(id: block.id, base: sequence, isCompacted: false, previousRecord: previousRecord)
+      tail.enter(block, at: 0)
+      header.write(to: tail.room(BlockHeader.bytes))
+      tail.advance(BlockHeader.bytes)
+    }
+    blocks.append(block)
+    return block
+  }
+
+  private func room(_ block: Block, _ size: Int) throws(StoreError) -> UnsafeMutableRawPointer {
+    if backing == .memory {
+      let needed = block.end + size
+      if needed > block.dataCapacity {
+        block.dataCapacity = max(needed, min(max(block.dataCapacity * 2, 1024), blockBytes))
+        block.data = realloc(block.data, block.dataCapacity)!
+      }
+      return block.data! + block.end
+    }
+    if tail.count > 0, tail.count + size > writeBytes { try flush() }
+    return tail.room(size)
+  }
+
+  /// Writes what is only in memory to the files, without waiting for the disk.
+  public func flush() throws(StoreError) {
+    guard let block = tail.block, tail.count > 0 else { return }
+    if let failure { throw .failed(failure) }
+    try writing { () throws in
+      let file = try self.open(block, creating: true)
+      block.needsSync = true
+      try file.writeAll(UnsafeRawBufferPointer(start: self.tail.bytes, count: self.tail.count), at: self.tail.start)
+    }
+    tail.written(keeping: writeBytes)
+    reportMemory()
+  }
+
+  /// Ends a block: no more records. In files its index goes into a sidecar.
+  func seal(_ block: Block) throws(StoreError) {
+    if backing == .memory {
+      if let data = block.data, block.dataCapacity - block.end > 4096 {
+        block.data = realloc(data, block.end)
+        block.dataCapacity = block.end
+      }
+      block.isSealed = true
+      return
+    }
+    try flush()
+    try writeSidecar(block)
+    block.isSealed = true
+    tail.leave()
+  }
+
+  /// Moves a block's index into its sidecar and the cache.
+  func writeSidecar(_ block: Block) throws(StoreError) {
+    guard let index = block.index, let files else { return }
+    try writing { () throws in
+      let bytes = BlockSidecar.encode(block, index)
+      block.sidecarNeedsSync = true
+      let file = try files.disk.open(files.path(StoreFiles.sidecar(block.id)), creating: 0o600)
+      try bytes.withUnsafeBytes { try file.writeAll($0, at: 0) }
+    }
+    block.index = nil
+    cache(index, of: block)
+  }
+
+  /// Runs a write; its error is the end of writing.
+  func writing<Result>(_ body: () throws -> Result) throws(StoreError) -> Result {
+    do { return try body() } catch {
+      let error = error as? SystemError ?? SystemError("write", code: EIO)
+      failure = error
+      throw .failed(error)
+    }
+  }
+
+  /// A block's file; at most sixteen are open.
+  func open(_ block: Block, creating: Bool = false) throws -> any DiskFile {
+    if let file = block.file { return file }
+    guard let files else { throw SystemError("open block", code: EBADF) }
+    let file = try files.disk.open(files.path(StoreFiles.block(block.id)), creating: creating ? 0o600 : nil)
+    if openBlocks.count >= 16 { openBlocks.removeFirst().file = nil }
+    openBlocks.append(block)
+    block.file = file
+    return file
+  }
+}

@@ -1,0 +1,109 @@
+import Glibc
+import Reactor
+
+extension StreamStore {
+  /// A job that makes everything so far durable, or nil for a store in memory, and while another job is under way.
+  /// `appliedLog`: the journal's sequence up to which every entry is contained; it and the attachment come back with
+  /// `recovery`. Files of blocks that were emptied are removed by it.
+  public func prepareCheckpoint(appliedLog: UInt64, attachment: [UInt8]) throws(StoreError) -> StoreJob? {
+    guard let files, runningJob == nil else { return nil }
+    if let failure { throw .failed(failure) }
+    try flush()
+    var checkpoint = CheckpointFile()
+    checkpoint.number = checkpointNumber + 1
+    checkpoint.appliedLog = appliedLog
+    checkpoint.attachment = attachment
+    checkpoint.lastSequence = counts.lastSequence
+    checkpoint.lastTimestamp = counts.lastTimestamp
+    checkpoint.nextBlock = nextBlock
+    checkpoint.previousRecord = previousRecord
+    checkpoint.lost = lost
+    checkpoint.blocks = blocks.map { $0.summary }
+    checkpoint.subjectsNumber = subjectsChanged ? checkpoint.number : subjectsNumber
+    var unsynced: [String] = []
+    for block in blocks {
+      if block.needsSync { unsynced.append(StoreFiles.block(block.id)) }
+      if block.sidecarNeedsSync { unsynced.append(StoreFiles.sidecar(block.id)) }
+      block.needsSync = false
+      block.sidecarNeedsSync = false
+    }
+    let job = StoreJob(
+      .checkpoint(
+        CheckpointJob(
+          folder: files, checkpoint: checkpoint, subjects: subjectsChanged ? SubjectSnapshot.Copy(subjects) : nil,
+          unsynced: unsynced, doomed: doomed, oldSubjects: subjectsNumber == 0 ? nil : subjectsNumber)))
+    subjectsChanged = false
+    runningJob = job
+    erasedDuringJob = []
+    reportMemory()
+    return job
+  }
+
+  /// Takes over what a job did, on the loop. After a checkpoint without error the journal may release what it covered.
+  public func finish(_ job: StoreJob) throws(StoreError) {
+    guard job === runningJob else { return }
+    runningJob = nil
+    if let error = job.failure {
+      // What a failed sync left behind cannot be known; opening the store again finds out.
+      failure = error
+      throw .failed(error)
+    }
+    switch job.kind {
+    case .checkpoint(let job):
+      checkpointNumber = job.checkpoint.number
+      subjectsNumber = job.checkpoint.subjectsNumber
+      doomed.removeFirst(job.doomed.count)
+    case .compaction(let job): try finish(job)
+    }
+  }
+
+  /// Writes what is in memory and closes the files. Only a checkpoint before it makes the next start quick. Call
+  /// nothing afterwards.
+  public func close() throws(StoreError) {
+    if failure == nil { try flush() }
+    for block in blocks {
+      block.file = nil
+      block.sidecarFile = nil
+    }
+    openBlocks = []
+    openSidecars = []
+  }
+
+  /// Removes a store's files and their directory; the store must be gone. Nothing there is no error.
+  public static func delete(directory: String, disk: any Disk) throws(StoreError) {
+    do {
+      let names = try disk.list(directory)
+      for name in names { try disk.removeIfThere(directory + "/" + name) }
+      try disk.removeDirectory(directory)
+    } catch {
+      let error = error as? SystemError ?? SystemError("remove \(directory)", code: EIO)
+      if error.code != ENOENT { throw .failed(error) }
+    }
+  }
+}
+
+extension Block {
+  var summary: CheckpointFile.BlockSummary {
+    CheckpointFile.BlockSummary(
+      id: id, base: base, last: last, end: UInt64(end), messages: messages, bytes: bytes,
+      liveRecordBytes: UInt64(liveRecordBytes), firstTimestamp: firstTimestamp, lastTimestamp: lastTimestamp,
+      firstLive: firstLive, flags: flags, isCompacted: isCompacted, isSealed: isSealed, hasDamage: hasDamage,
+      dead: dead.words)
+  }
+
+  convenience init(_ summary: CheckpointFile.BlockSummary) {
+    self.init(id: summary.id, base: summary.base, isCompacted: summary.isCompacted)
+    last = summary.last
+    end = Int(summary.end)
+    messages = summary.messages
+    bytes = summary.bytes
+    liveRecordBytes = Int(summary.liveRecordBytes)
+    firstTimestamp = summary.firstTimestamp
+    lastTimestamp = summary.lastTimestamp
+    firstLive = summary.firstLive
+    flags = summary.flags
+    isSealed = summary.isSealed
+    hasDamage = summary.hasDamage
+    dead = DeadSet(words: summary.dead)
+  }
+}

@@ -1,0 +1,157 @@
+import Reactor
+
+extension StreamStore {
+  /// Removes the wanted messages at or before `sequence`, except the last `keep` of them (FEATURES 5.096). Returns how
+  /// many.
+  @discardableResult
+  public func purge(
+    _ filters: SubjectFilters = .everything, through sequence: UInt64 = .max, keep: UInt64 = 0
+  ) throws(StoreError) -> UInt64 {
+    if counts.messages == 0 { return 0 }
+    var bound = min(sequence, counts.lastSequence)
+    if !filters.isEverything { return try purgeWanted(filters, through: bound, keep: keep) }
+    if keep > 0 {
+      let after = try pending(from: bound &+ 1, matching: .everything).messages
+      let wanted = counts.messages - after
+      if wanted <= keep { return 0 }
+      bound = sequenceOfMessage(number: wanted - keep)
+    }
+    return try purgeAll(through: bound)
+  }
+
+  /// Of the nth message, counted from 1.
+  private func sequenceOfMessage(number: UInt64) -> UInt64 {
+    var rest = number
+    for block in blocks {
+      if rest > block.messages {
+        rest -= block.messages
+        continue
+      }
+      var current = block.nextLive(block.firstLive)
+      while let live = current {
+        rest -= 1
+        if rest == 0 { return live }
+        current = block.nextLive(live + 1)
+      }
+    }
+    return counts.lastSequence
+  }
+
+  private func purgeAll(through bound: UInt64) throws(StoreError) -> UInt64 {
+    let before = counts.messages
+    guard nextLive(bound &+ 1) != nil, bound < counts.lastSequence else {
+      removeEverything()
+      return before
+    }
+    while let block = blocks.first, block.last <= bound {
+      try uncountSubjects(block)
+      counts.messages -= block.messages
+      counts.bytes -= min(block.bytes, counts.bytes)
+      drop(at: 0)
+    }
+    if counts.messages > 0, let (_, live) = nextLive(0) { counts.firstSequence = live }
+    while counts.messages > 0, counts.firstSequence <= bound { try remove(counts.firstSequence) }
+    return before - counts.messages
+  }
+
+  private func removeEverything() {
+    for block in blocks { discard(block) }
+    blocks = []
+    subjects.removeAll()
+    subjectsChanged = true
+    counts.messages = 0
+    counts.bytes = 0
+    reportMemory()
+  }
+
+  /// Takes a block's messages out of the index by subject.
+  private func uncountSubjects(_ block: Block) throws(StoreError) {
+    if block.messages == 0 { return }
+    subjectsChanged = true
+    let index = try self.index(of: block)
+    var current = block.nextLive(block.firstLive)
+    while let live = current {
+      let slot = index.slots[block.slot(live)]
+      if slot == Slot.empty {
+        try lose(block, live, index)
+      } else {
+        index.withName(Slot.name(slot), records: block.data) { _ = subjects.remove($0, live) }
+      }
+      current = block.nextLive(live + 1)
+    }
+  }
+
+  private func purgeWanted(
+    _ filters: SubjectFilters, through bound: UInt64, keep: UInt64
+  ) throws(StoreError) -> UInt64 {
+    var limit = UInt64.max
+    if keep > 0 {
+      let all = try pending(from: 0, matching: filters).messages
+      let after = bound >= counts.lastSequence ? 0 : try pending(from: bound + 1, matching: filters).messages
+      limit = all - min(all, after)
+      if limit <= keep { return 0 }
+      limit -= keep
+    }
+    var gone: UInt64 = 0
+    var from: UInt64 = 0
+    while gone < limit, let (_, found) = try find(from: from, filters), found <= bound {
+      if try remove(found) != nil { gone += 1 }
+      from = found + 1
+    }
+    return gone
+  }
+
+  /// Removes everything after `sequence`, which becomes the last one; without effect when it is not below the last.
+  public func truncate(after sequence: UInt64) throws(StoreError) {
+    guard sequence < counts.lastSequence else { return }
+    if let failure { throw .failed(failure) }
+    while let block = blocks.last, block.base > sequence {
+      try uncountSubjects(block)
+      counts.messages -= block.messages
+      counts.bytes -= min(block.bytes, counts.bytes)
+      drop(at: blocks.count - 1)
+    }
+    if let block = blocks.last, block.last > sequence { try cut(block, after: sequence) }
+    counts.lastSequence = sequence
+    counts.lastTimestamp = try previous(through: .max, matching: .everything)?.timestamp ?? counts.lastTimestamp
+    if counts.messages > 0, let (_, live) = nextLive(0) { counts.firstSequence = live }
+    previousRecord = BlockHeader.unconnected
+    subjectsChanged = true
+  }
+
+  /// Takes the slots after a sequence off a block and ends it.
+  private func cut(_ block: Block, after sequence: UInt64) throws(StoreError) {
+    let wasSealed = block.isSealed
+    if !wasSealed { try flush() }
+    block.isSealed = true
+    while let live = block.previousLive(.max), live > sequence {
+      if try remove(live) == nil { break }
+      if blocks.last !== block { return }
+    }
+    let index = try self.index(of: block)
+    let kept = block.slot(sequence) + 1
+    if let first = index.slots[kept...].first(where: { $0 != Slot.empty }) { block.end = Slot.offset(first) }
+    index.slots.removeSubrange(kept...)
+    block.last = sequence
+    block.dead.truncate(to: kept)
+    if backing == .file {
+      tail.leave()
+      releaseIndex()
+      if let entry = block.indexEntry { files?.memory.drop(entry) }
+      block.indexEntry = nil
+      block.sidecar = nil
+      block.index = index
+      try writeSidecar(block)
+    }
+  }
+
+  /// Empties the store; the next message may have `sequence`.
+  public func reset(firstSequence sequence: UInt64) throws(StoreError) {
+    if let failure { throw .failed(failure) }
+    removeEverything()
+    counts = StoreCounts()
+    counts.lastSequence = sequence &- 1
+    lost = LostMessages()
+    previousRecord = BlockHeader.unconnected
+  }
+}

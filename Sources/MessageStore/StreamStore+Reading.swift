@@ -1,0 +1,338 @@
+import CSystem
+import Glibc
+import Reactor
+
+extension StreamStore {
+  /// The message, or nil when the sequence holds none.
+  public func load(_ sequence: UInt64) throws(StoreError) -> StoredMessage? {
+    guard let block = block(holding: sequence) else { return nil }
+    return message(try record(block, sequence))
+  }
+
+  @inline(__always) func message(_ record: Record) -> StoredMessage {
+    let header = record.header
+    return StoredMessage(
+      sequence: record.sequence, timestamp: record.timestamp, flags: record.flags, subject: record.subject,
+      header: header, payload: record.payload,
+      bytes: messageBytes(record: record.size, hasHeader: header.count > 0))
+  }
+
+  /// The record of a message that the block holds. One that cannot be read is counted as lost; it is gone then.
+  func record(_ block: Block, _ sequence: UInt64) throws(StoreError) -> Record {
+    if let data = block.data { return Record(data + Slot.offset(block.index!.slots[block.slot(sequence)])) }
+    if let record = try quickRecord(block, sequence) { return record }
+    // Not where the short ways looked: by the whole index, which is checked or made again.
+    let index = try self.index(of: block)
+    guard block.holds(sequence) else { throw .damaged(sequence: sequence) }
+    let slot = index.slots[block.slot(sequence)]
+    if slot != Slot.empty, let record = try record(block, at: Slot.offset(slot), sequence) { return record }
+    try lose(block, sequence, index)
+    throw .damaged(sequence: sequence)
+  }
+
+  /// Without loading the index: going on from the record before, or by one entry of the sidecar.
+  private func quickRecord(_ block: Block, _ sequence: UInt64) throws(StoreError) -> Record? {
+    if let index = block.index {
+      let slot = index.slots[block.slot(sequence)]
+      return slot == Slot.empty ? nil : try record(block, at: Slot.offset(slot), sequence)
+    }
+    if let entry = block.indexEntry, entry === pinnedIndex, let index = entry.index {
+      let slot = index.slots[block.slot(sequence)]
+      return slot == Slot.empty ? nil : try record(block, at: Slot.offset(slot), sequence)
+    }
+    if block.readEnd > 0, block.readSequence < sequence, sequence - block.readSequence <= 16 {
+      var steps = 0
+      while steps < 16, block.readEnd < block.end {
+        guard let record = try bytes(block, at: block.readEnd) else { break }
+        if record.sequence == sequence, record.isIntact {
+          block.readEnd += record.size
+          block.readSequence = sequence
+          return record
+        }
+        if record.sequence > sequence || record.sequence <= block.readSequence { break }
+        block.readEnd += record.size
+        block.readSequence = record.sequence
+        steps += 1
+      }
+    }
+    guard let offset = try sidecarOffset(block, sequence), offset >= BlockHeader.bytes, offset < block.end else {
+      return nil
+    }
+    return try record(block, at: offset, sequence)
+  }
+
+  /// One slot, straight from the sidecar, unchecked: the record itself tells whether it was right.
+  private func sidecarOffset(_ block: Block, _ sequence: UInt64) throws(StoreError) -> Int? {
+    guard let header = try sidecar(block) else { return nil }
+    do {
+      guard let file = try openSidecar(block) else { return nil }
+      return try withUnsafeTemporaryAllocation(byteCount: 8, alignment: 8) { buffer in
+        let at = header.slotsOffset + block.slot(sequence) * 8
+        guard try file.readAll(into: buffer, at: at) == 8 else { return nil }
+        let slot = buffer.load(as: UInt64.self)
+        return slot == Slot.empty ? nil : Slot.offset(slot)
+      }
+    } catch {
+      return nil
+    }
+  }
+
+  /// The record at an offset, checked; nil when it is not that message, intact.
+  func record(_ block: Block, at offset: Int, _ sequence: UInt64) throws(StoreError) -> Record? {
+    guard let record = try bytes(block, at: offset), record.sequence == sequence,
+      record.kind == RecordFormat.Kind.message
+    else { return nil }
+    if !isInTail(block, offset), !record.isIntact { return nil }
+    block.readEnd = offset + record.size
+    block.readSequence = sequence
+    return record
+  }
+
+  @inline(__always) private func isInTail(_ block: Block, _ offset: Int) -> Bool {
+    block === tail.block && tail.read(offset) != nil
+  }
+
+  /// A whole record in memory, by its own lengths, unchecked otherwise; nil when the block ends before it does.
+  func bytes(_ block: Block, at offset: Int) throws(StoreError) -> Record? {
+    let room = block.end - offset
+    if room < RecordFormat.headerBytes { return nil }
+    if block === tail.block, let bytes = tail.read(offset) {
+      let record = Record(bytes.baseAddress!)
+      return bytes.count >= RecordFormat.headerBytes && record.fits(bytes.count) ? record : nil
+    }
+    guard let start = try window(block, at: offset, RecordFormat.headerBytes) else { return nil }
+    var record = Record(start)
+    guard record.fits(room) else { return nil }
+    guard let whole = try window(block, at: offset, record.size) else { return nil }
+    record = Record(whole)
+    return record
+  }
+
+  /// `needed` bytes of a block's file from an offset on, in the cache and pinned; nil when the file ends before.
+  private func window(_ block: Block, at offset: Int, _ needed: Int) throws(StoreError) -> UnsafeRawPointer? {
+    if let pinned = pinnedWindow, let bytes = pinned.bytes, offset >= pinned.start,
+      offset + needed <= pinned.start + pinned.count, pinned.block == block.id
+    {
+      return UnsafeRawPointer(bytes) + (offset - pinned.start)
+    }
+    guard let memory = files?.memory else { return nil }
+    // The last one that begins at or before the offset.
+    var position = block.windows.count
+    while position > 0, block.windows[position - 1].start > offset { position -= 1 }
+    if position > 0 {
+      let candidate = block.windows[position - 1]
+      if offset + needed <= candidate.start + candidate.count {
+        if use(candidate, block), let bytes = candidate.bytes {
+          return UnsafeRawPointer(bytes) + (offset - candidate.start)
+        }
+        block.windows.remove(at: position - 1)
+        position -= 1
+      }
+    }
+    // What is only in memory yet does not count.
+    let limit = block === tail.block ? tail.start : block.end
+    let goesOn = offset <= block.nextWindow && offset + needed > block.nextWindow
+    if offset == block.readEnd || goesOn {
+      block.readSize = min(max(block.readSize * 2, 16 << 10), 256 << 10)
+    } else {
+      block.readSize = 4096
+    }
+    let size = min(max(needed, block.readSize), limit - offset)
+    guard size >= needed else { return nil }
+    let buffer = malloc(size)!
+    let count: Int
+    do {
+      count = try open(block).readAll(into: UnsafeMutableRawBufferPointer(start: buffer, count: size), at: offset)
+    } catch {
+      free(buffer)
+      let error = error as? SystemError ?? SystemError("read", code: EIO)
+      if error.code == ENOENT { return nil }
+      throw .unreadable(error)
+    }
+    guard count >= needed else {
+      free(buffer)
+      return nil
+    }
+    if position > 0, block.windows[position - 1].start == offset {
+      memory.drop(block.windows.remove(at: position - 1))
+      position -= 1
+    }
+    if block.windows.count >= 64 {
+      // A whole block takes 32 of the largest; more of them are leftovers of single reads.
+      for window in block.windows { memory.drop(window) }
+      block.windows = []
+      position = 0
+    }
+    let entry = CacheEntry(block: block.id, bytes: buffer, start: offset, count: count)
+    releaseWindow()
+    memory.insert(entry)
+    pinnedWindow = entry
+    block.nextWindow = offset + count
+    block.windows.insert(entry, at: position)
+    return UnsafeRawPointer(buffer)
+  }
+
+  private func use(_ entry: CacheEntry, _ block: Block) -> Bool {
+    if entry === pinnedWindow { return true }
+    releaseWindow()
+    guard files!.memory.pin(entry) else { return false }
+    pinnedWindow = entry
+    return true
+  }
+
+  func releaseWindow() {
+    if let pinnedWindow { files!.memory.unpin(pinnedWindow) }
+    pinnedWindow = nil
+  }
+
+  func releaseIndex() {
+    if let pinnedIndex { files!.memory.unpin(pinnedIndex) }
+    pinnedIndex = nil
+  }
+
+  // MARK: indexes
+
+  /// Where everything is in a block: from memory, from its sidecar, or made again from its records.
+  func index(of block: Block) throws(StoreError) -> BlockIndex {
+    if let index = block.index { return index }
+    if let entry = block.indexEntry {
+      if entry === pinnedIndex, let index = entry.index { return index }
+      releaseIndex()
+      if files!.memory.pin(entry) {
+        pinnedIndex = entry
+        if let index = entry.index { return index }
+      }
+      block.indexEntry = nil
+    }
+    var found: BlockIndex?
+    do {
+      if let file = try openSidecar(block) { found = try BlockSidecar.load(file, of: block) }
+    } catch {
+      throw .unreadable(error as? SystemError ?? SystemError("read", code: EIO))
+    }
+    if found == nil {
+      found = try remakeIndex(block)
+      if let index = block.index { return index }
+    }
+    cache(found!, of: block)
+    return found!
+  }
+
+  /// Hands a sealed block's index to the cache, pinned.
+  func cache(_ index: BlockIndex, of block: Block) {
+    releaseIndex()
+    let entry = CacheEntry(block: block.id, index: index)
+    files!.memory.insert(entry)
+    block.indexEntry = entry
+    pinnedIndex = entry
+  }
+
+  func openSidecar(_ block: Block) throws -> (any DiskFile)? {
+    if let file = block.sidecarFile { return file }
+    guard let files else { return nil }
+    do {
+      let file = try files.disk.open(files.path(StoreFiles.sidecar(block.id)), creating: nil)
+      if openSidecars.count >= 16 { openSidecars.removeFirst().sidecarFile = nil }
+      openSidecars.append(block)
+      block.sidecarFile = file
+      return file
+    } catch let error as SystemError where error.code == ENOENT {
+      return nil
+    }
+  }
+
+  /// The header of a sealed block's sidecar; nil when there is none to rely on.
+  func sidecar(_ block: Block) throws(StoreError) -> BlockSidecar.Header? {
+    if let header = block.sidecar { return header }
+    do {
+      guard let file = try openSidecar(block) else { return nil }
+      block.sidecar = try BlockSidecar.readHeader(file, of: block)
+      return block.sidecar
+    } catch {
+      throw .unreadable(error as? SystemError ?? SystemError("read", code: EIO))
+    }
+  }
+
+  /// An index from the records themselves; messages whose records are not found are lost.
+  private func remakeIndex(_ block: Block) throws(StoreError) -> BlockIndex {
+    recovery.notes.append("index of block \(block.id) is missing or damaged, made again")
+    let index = BlockIndex(copiesNames: true)
+    index.slots = [UInt64](repeating: Slot.empty, count: block.slotCount)
+    var names: [[UInt8]: Int] = [:]
+    var scan = BlockScan(block: block, from: BlockHeader.bytes, to: block.end)
+    while let (offset, record) = try scan.next(self) {
+      let sequence = record.sequence
+      guard sequence >= block.base, sequence <= block.last else { continue }
+      let subject = Array(record.subject)
+      let name = names[subject] ?? record.subjectNumber(index, offset)
+      names[subject] = name
+      index.slots[block.slot(sequence)] = Slot.make(
+        offset: offset, name: name, hasHeader: record.headerCount > 0, hasFlags: record.flags != 0)
+    }
+    var missing: [UInt64] = []
+    var sequence = block.firstLive
+    while let live = block.nextLive(sequence) {
+      if index.slots[block.slot(live)] == Slot.empty { missing.append(live) }
+      sequence = live + 1
+    }
+    for sequence in missing { loseWithoutSubject(block, sequence) }
+    defer { remakeSubjectsIfUnsure() }
+    if failure == nil, block.isSealed {
+      block.index = index
+      block.sidecar = nil
+      block.sidecarFile = nil
+      openSidecars.removeAll { $0 === block }
+      do throws(StoreError) { try writeSidecar(block) } catch { return index }
+      return index
+    }
+    block.index = index
+    return index
+  }
+
+  // MARK: damage
+
+  /// A message whose record is not what was written: gone, and counted as lost.
+  func lose(_ block: Block, _ sequence: UInt64, _ index: BlockIndex) throws(StoreError) {
+    let slot = index.slots[block.slot(sequence)]
+    if slot == Slot.empty {
+      loseWithoutSubject(block, sequence)
+      return
+    }
+    let size = try recordBytes(block, sequence, index)
+    index.withName(Slot.name(slot), records: nil) { _ = subjects.remove($0, sequence) }
+    addLost(block, sequence, size, hasHeader: Slot.hasHeader(slot))
+  }
+
+  /// How long a message's record is. In a damaged block the next one may not begin where it ends.
+  func recordBytes(_ block: Block, _ sequence: UInt64, _ index: BlockIndex) throws(StoreError) -> Int {
+    let slot = block.slot(sequence)
+    if block.hasDamage, let record = try record(block, at: Slot.offset(index.slots[slot]), sequence) {
+      return record.size
+    }
+    return block.recordBytes(slot, index)
+  }
+
+  /// The same when nobody knows its subject any more: the index by subject is made again.
+  func loseWithoutSubject(_ block: Block, _ sequence: UInt64) {
+    let size = block.messages == 0 ? 0 : block.liveRecordBytes / Int(block.messages)
+    addLost(block, sequence, max(size, RecordFormat.headerBytes), hasHeader: false)
+    subjectsAreUnsure = true
+  }
+
+  private func addLost(_ block: Block, _ sequence: UInt64, _ size: Int, hasHeader: Bool) {
+    let counted = min(UInt64(messageBytes(record: size, hasHeader: hasHeader)), block.bytes)
+    block.hasDamage = true
+    uncount(block, sequence, counted: counted, size: size)
+    lost.count += 1
+    lost.bytes += counted
+    if lost.sequences.count < LostMessages.listedLimit {
+      let position = lost.sequences.firstIndex { $0 > sequence } ?? lost.sequences.count
+      lost.sequences.insert(sequence, at: position)
+    }
+  }
+}
+
+extension Record {
+  /// Adds the record's subject to an index.
+  fileprivate func subjectNumber(_ index: BlockIndex, _ offset: Int) -> Int { index.addName(subject, at: offset) }
+}

@@ -1,0 +1,140 @@
+import CSystem
+import Glibc
+import Reactor
+
+extension StreamStore {
+  /// Removes a message; nil when there was none. With `erase` its bytes are overwritten where they lie; that is durable
+  /// with the next checkpoint.
+  @discardableResult
+  public func remove(_ sequence: UInt64, erase: Bool = false) throws(StoreError) -> RemovedMessage? {
+    guard let block = block(holding: sequence) else {
+      forgetLost(sequence)
+      return nil
+    }
+    let index = try self.index(of: block)
+    guard block.holds(sequence) else {
+      forgetLost(sequence)
+      return nil
+    }
+    let slot = index.slots[block.slot(sequence)]
+    if slot == Slot.empty {
+      try lose(block, sequence, index)
+      forgetLost(sequence)
+      return nil
+    }
+    if erase { try eraseRecord(block, at: Slot.offset(slot), sequence) }
+    let size = try recordBytes(block, sequence, index)
+    let counted = messageBytes(record: size, hasHeader: Slot.hasHeader(slot))
+    let subject = index.withName(Slot.name(slot), records: block.data) { scratch.copy($0) }
+    subjects.remove(subject, sequence)
+    uncount(block, sequence, counted: UInt64(counted), size: size)
+    tidy(block)
+    return RemovedMessage(sequence: sequence, bytes: counted, subject: subject)
+  }
+
+  /// Removes the first message; nil when the store is empty.
+  @discardableResult
+  public func removeFirst() throws(StoreError) -> RemovedMessage? {
+    while counts.messages > 0 {
+      if let removed = try remove(counts.firstSequence) { return removed }
+    }
+    return nil
+  }
+
+  /// Takes a message out of the totals.
+  func uncount(_ block: Block, _ sequence: UInt64, counted: UInt64, size: Int) {
+    block.messages -= 1
+    block.bytes -= min(counted, block.bytes)
+    block.liveRecordBytes -= min(size, block.liveRecordBytes)
+    block.markDead(sequence)
+    counts.messages -= 1
+    counts.bytes -= min(counted, counts.bytes)
+    subjectsChanged = true
+    if sequence == counts.firstSequence { findFirst(after: sequence) }
+  }
+
+  func findFirst(after sequence: UInt64) {
+    if counts.messages == 0 { return }
+    if let (_, live) = nextLive(sequence + 1) { counts.firstSequence = live }
+  }
+
+  /// Drops a block in which nothing is left, and rewrites one in memory in which little is left.
+  func tidy(_ block: Block) {
+    if block.messages == 0 {
+      guard block.isSealed || block.end >= blockBytes / 4 || counts.messages == 0 && block.end > 64 << 10 else {
+        return
+      }
+      guard let position = blocks.firstIndex(where: { $0 === block }) else { return }
+      drop(at: position)
+    } else if block.data != nil, block.isSealed, block.liveRecordBytes * 2 < block.end {
+      compactInMemory(block)
+    }
+  }
+
+  /// Moves the records that are left together.
+  private func compactInMemory(_ block: Block) {
+    guard let old = block.data, let oldIndex = block.index else { return }
+    let size = BlockHeader.bytes + block.liveRecordBytes
+    let new = malloc(size)!
+    let index = BlockIndex(copiesNames: false)
+    index.slots = [UInt64](repeating: Slot.empty, count: block.slotCount)
+    var names = [Int](repeating: -1, count: oldIndex.nameCount)
+    var end = BlockHeader.bytes
+    var current = block.nextLive(block.firstLive)
+    while let live = current {
+      let slot = oldIndex.slots[block.slot(live)]
+      let record = Record(old + Slot.offset(slot))
+      memcpy(new + end, record.base, record.size)
+      let name = Slot.name(slot)
+      if names[name] < 0 { names[name] = index.addName(record.subject, at: end) }
+      index.slots[block.slot(live)] = Slot.make(
+        offset: end, name: names[name], hasHeader: Slot.hasHeader(slot), hasFlags: Slot.hasFlags(slot))
+      end += record.size
+      current = block.nextLive(live + 1)
+    }
+    free(old)
+    block.data = new
+    block.dataCapacity = size
+    block.end = end
+    block.index = index
+  }
+
+  // MARK: erasing
+
+  func eraseRecord(_ block: Block, at offset: Int, _ sequence: UInt64) throws(StoreError) {
+    if let data = block.data {
+      Record.erase(data + offset)
+      return
+    }
+    if let failure { throw .failed(failure) }
+    if block === tail.block, offset >= tail.start, let bytes = tail.read(offset) {
+      Record.erase(bytes.baseAddress!)
+      return
+    }
+    guard let record = try record(block, at: offset, sequence) else { return }
+    let copy = malloc(record.size)!
+    defer { free(copy) }
+    memcpy(copy, record.base, record.size)
+    let size = record.size
+    Record.erase(copy)
+    try writing { () throws in
+      try self.open(block).writeAll(UnsafeRawBufferPointer(start: copy, count: size), at: offset)
+    }
+    block.needsSync = true
+    if block === tail.block { tail.forgetPrevious() }
+    if let memory = files?.memory {
+      releaseWindow()
+      for window in block.windows { memory.drop(window) }
+      block.windows = []
+    }
+    if runningJob != nil { erasedDuringJob.append(sequence) }
+  }
+
+  /// A damaged message that somebody removes is not missed any more.
+  private func forgetLost(_ sequence: UInt64) {
+    guard lost.count > 0, let position = lost.sequences.firstIndex(of: sequence) else { return }
+    lost.sequences.remove(at: position)
+    lost.count -= 1
+    if lost.count == 0 { lost.bytes = 0 }
+  }
+}

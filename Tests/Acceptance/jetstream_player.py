@@ -36,7 +36,8 @@ class JetStreamPlayer(player.Player):
         return [frame for frame in frames if frame not in ("PING", "PONG") and not frame.startswith("INFO ")]
 
     def cut(self, data):
-        return jetstream_transcript.frames(data, bytes(self.sent))
+        received = b"".join(bytes(connection.received) for connection in self.connections.values())
+        return jetstream_transcript.frames(data, jetstream_transcript.made_up(received, bytes(self.sent)))
 
     def outcome(self, connection):
         """Frames with the requests between them, so that a difference shows what was asked."""

@@ -25,24 +25,17 @@ NEAR_SECONDS = 2 * 86400
 RANDOM_NAME = re.compile(rb'"stream_name":"[^"]*","name":"([0-9A-Za-z]{8})"')
 
 
-def frames(data, sent):
-    """Frames as text. `sent` is everything that the script sent: names in it are not random."""
-    data = mask_names(data, sent)
-    found = []
-    for frame in transcript.frames(data, mask):
-        found.append(frame)
-    return found
-
-
-def mask_names(data, sent):
-    """Names that the server made up get numbers, in the order in which they were seen."""
-    names = []
-    for match in RANDOM_NAME.finditer(data):
-        if match.group(1) not in sent and match.group(1) not in names:
-            names.append(match.group(1))
+def frames(data, names):
+    """Frames as text; `names` are those that the server made up (see `made_up`)."""
     for number, name in enumerate(names, 1):
         data = data.replace(name, b"<name %d>" % number)  # the same length, so sizes stay right
-    return data
+    return transcript.frames(data, mask)
+
+
+def made_up(received, sent):
+    """Names that the server gave to consumers, in the order in which they were seen. `sent` has those that it did not."""
+    found = dict.fromkeys(match.group(1) for match in RANDOM_NAME.finditer(received))
+    return [name for name in found if name not in sent]
 
 
 def mask(text):
@@ -75,4 +68,15 @@ def monitoring(body):
         document = json.loads(body)
     except ValueError:
         return mask(body).decode(errors="backslashreplace")
-    return json.dumps(transcript.shape(document, MONITORING), indent=1)
+    return json.dumps(in_order(transcript.shape(document, MONITORING)), indent=1)
+
+
+def in_order(value):
+    """Lists of things with names are in no order."""
+    if isinstance(value, dict):
+        return {key: in_order(member) for key, member in value.items()}
+    if isinstance(value, list):
+        members = [in_order(member) for member in value]
+        named = all(isinstance(member, dict) and "name" in member for member in members)
+        return sorted(members, key=lambda member: member["name"]) if named else members
+    return value

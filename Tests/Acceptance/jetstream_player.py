@@ -91,6 +91,11 @@ class JetStreamPlayer(player.Player):
         user, password = step.text.split()
         self.named(step.connection, f',"user":"{user}","pass":"{password}"')
 
+    def do_send(self, step):
+        if step.connection in self.requests:
+            self.mark(step.connection, step.text.replace("\\r\\n", " ")[:200])
+        super().do_send(step)
+
     def do_sub(self, step):
         self.subscribe(step.connection, self.named(step.connection), step.text)
         self.mark(step.connection, f"SUB {step.text}")

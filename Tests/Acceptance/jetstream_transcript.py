@@ -17,6 +17,8 @@ MASKS = [
     (re.compile(rb'("(?:server|server_id|cluster)":)"N[A-Z2-7]{55}"'), rb'\1"<server>"'),
     (re.compile(rb'("client":\{.*?"id":)\d+'), rb"\1<n>"),
     (re.compile(rb"(Nats-Stream-Identity: )[0-9A-Za-z]{8}"), rb"\1<stream>"),
+    # nats-server writes one or two blanks where there is no reply subject.
+    (re.compile(rb"^(MSG|HMSG) (\S+) (\S+)  +(?=[\d<])"), rb"\1 \2 \3 "),
     # Random identifiers: of messages, pins and advisories.
     (re.compile(rb"(?<![0-9A-Za-z])[0-9A-Za-z]{22}(?![0-9A-Za-z])"), rb"<nuid>"),
 ]
@@ -28,7 +30,7 @@ RANDOM_NAME = re.compile(rb'"stream_name":"[^"]*","name":"([0-9A-Za-z]{8})"')
 def frames(data, names):
     """Frames as text; `names` are those that the server made up (see `made_up`)."""
     for number, name in enumerate(names, 1):
-        data = data.replace(name, b"<name %d>" % number)  # the same length, so sizes stay right
+        data = data.replace(name, b"<name_%d>" % number)  # the same length, so sizes stay right
     return transcript.frames(data, mask)
 
 

@@ -22,6 +22,7 @@ import suite
 HERE = Path(__file__).resolve().parent
 SUITES = [
     "commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "jetstream",
+    "jetstream_clients",
     "robustness", "image", "exporter",
 ]
 

@@ -1,5 +1,6 @@
 import Glibc
 import Reactor
+import StorageSimulation
 import Testing
 
 @testable import Journal

@@ -69,11 +69,15 @@ let package = Package(
     quietRoom("Exporting", ["Bytes", "JSON", "Flags", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
     quietRoom("Reconciliation", ["Bytes", "JSON", "CYAML"]),
+    quietRoom("Kubernetes", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Reconciliation"]),
     quietRoom(
       "Controlling",
       [
         "Bytes", "JSON", "Crypto", "Flags", "Reactor", "HTTP", "Metrics", "NATSClient", "Reconciliation", "CSystem",
       ]),
+    quietRoom(
+      "KubernetesSource",
+      ["Bytes", "JSON", "Crypto", "Reactor", "Metrics", "Reconciliation", "Kubernetes", "Controlling"]),
 
     .executableTarget(
       name: "natsd",
@@ -83,7 +87,9 @@ let package = Package(
     .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: small),
 
     .executableTarget(
-      name: "nack-controller", dependencies: ["Controlling", "Reactor", "CSystem"], swiftSettings: small),
+      name: "nack-controller",
+      dependencies: ["Controlling", "Crypto", "Kubernetes", "KubernetesSource", "Reactor", "CSystem"],
+      swiftSettings: small),
 
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),
@@ -102,6 +108,9 @@ let package = Package(
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),
     tests("ReconciliationTests", ["Reconciliation", "Bytes", "JSON"]),
+    tests(
+      "KubernetesTests",
+      ["Kubernetes", "KubernetesSource", "Controlling", "Reconciliation", "HTTP", "Reactor", "JSON", "Bytes"]),
     tests(
       "ControllingTests",
       ["Controlling", "Reconciliation", "NATSClient", "Metrics", "HTTP", "Reactor", "Bytes", "JSON"]),

@@ -22,7 +22,7 @@ import suite
 HERE = Path(__file__).resolve().parent
 SUITES = [
     "commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "robustness",
-    "image", "exporter", "controller",
+    "image", "exporter", "controller", "kubernetes",
 ]
 
 

@@ -129,7 +129,8 @@ public final class Engine: ResourceSink, @unchecked Sendable {
   public func setActive(_ isActive: Bool) {
     guard self.isActive != isActive else { return }
     self.isActive = isActive
-    environment.log(.info, isActive ? "This controller leads now" : "This controller does not lead any more")
+    let waiting = isSynced ? "This controller does not lead any more" : "This controller waits for its turn to lead"
+    environment.log(.info, isActive ? "This controller leads now" : waiting)
     if isActive {
       begin()
     } else {

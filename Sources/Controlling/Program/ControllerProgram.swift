@@ -98,8 +98,8 @@ public final class ControllerProgram: @unchecked Sendable {
       responder.respond(HTTPResponse(headers: ["Content-Type": "text/plain; charset=utf-8"], body: Array("ok".utf8)))
     }
     router.add("/readyz", methods: ["GET"]) { _, responder in
-      // A controller that waits for its turn to lead is ready too.
-      let isReady = self.engine.isSynced || !self.engine.isActive
+      // A controller that waits for its turn to lead is ready too, once it knows everything.
+      let isReady = self.engine.isSynced
       responder.respond(
         HTTPResponse(
           status: isReady ? 200 : 503, headers: ["Content-Type": "text/plain; charset=utf-8"],

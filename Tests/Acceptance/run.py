@@ -21,7 +21,9 @@ import suite
 
 HERE = Path(__file__).resolve().parent
 SUITES = [
-    "image", "compose", "exporter", "controller", "charts", "kubernetes", "cluster", "jetstream", "jetstream_clients",
+    "commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "jetstream",
+    "jetstream_clients", "durability", "robustness", "image", "compose", "exporter", "controller", "charts",
+    "kubernetes", "cluster",
 ]
 
 

@@ -705,6 +705,7 @@ def expired(context):
             namespace.create("Stream", name, stream(name.upper()))
         for name in ("edited", "deleted", "forced", "left"):
             namespace.wait_ready("Stream", name)
+        lists = dict(own_lists(running))
         running.process.send_signal(signal.SIGSTOP)
         try:
             namespace.edit("Stream", "edited", description="unseen")
@@ -726,6 +727,8 @@ def expired(context):
         expect(nats.stream("CREATED")["description"], "19", "description")
         check({"EDITED", "LEFT", "CREATED"} <= nats.streams() and "DELETED" not in nats.streams(), nats.streams())
         namespace.wait_ready("Stream", "left")
+        now = dict(own_lists(running))
+        check(int(now["stream"]) > int(lists["stream"]), f"no new list: the version was still known ({lists}, {now})")
 
 
 def many(context):

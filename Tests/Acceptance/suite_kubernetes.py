@@ -47,6 +47,7 @@ def tests(context):
         ("the original's rights, which know no Leases: it works and says so", original_rights),
         ("killed and started again: what happened meanwhile is done", killed),
         ("two replicas: one works, a killed leader is followed", leader_killed),
+        ("two replicas: a leader that stood still steps down", leader_paused),
         ("two replicas: a leader that is stopped hands over at once", leader_stopped),
         ("through kubectl proxy", through_proxy),
         ("an exec plugin and its tokens", exec_plugin),
@@ -569,6 +570,30 @@ def leader_killed(context):
             return f"taken over after {time.monotonic() - started:.1f} s"
         finally:
             for replica in replicas:
+                replica.kill()
+
+
+def leader_paused(context):
+    namespace = shared().namespace()
+    with jetstream(context) as server:
+        replicas = [controller(context, server, namespace).start() for _ in range(2)]
+        try:
+            first = wait_until(lambda: next((one for one in replicas if leads(one)), None), 20, "a leader")
+            second = next(one for one in replicas if one is not first)
+            namespace.create("Stream", "orders", stream("ORDERS"))
+            namespace.wait_ready("Stream", "orders")
+            first.process.send_signal(signal.SIGSTOP)
+            namespace.edit("Stream", "orders", description="by the second")
+            namespace.wait_ready("Stream", "orders", 40)
+            first.process.send_signal(signal.SIGCONT)
+            first.wait_for_log("does not lead any more")
+            namespace.edit("Stream", "orders", description="by the second again")
+            namespace.wait_ready("Stream", "orders")
+            expect(first.log().count("leads now"), 1, "how often the first one led")
+            check("by the second" not in first.log() and "updated stream" not in first.log(), "the first one worked on")
+        finally:
+            for replica in replicas:
+                replica.process.send_signal(signal.SIGCONT)
                 replica.kill()
 
 

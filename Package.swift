@@ -53,6 +53,15 @@ let package = Package(
       "Broker",
       ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Configuration", "Wire", "Subjects", "Metrics", "CSystem"]),
 
+    room("MessageStore", ["Bytes", "Reactor", "Journal", "Subjects", "CSystem"]),
+    quietRoom("JetStreamAPI", ["Bytes", "JSON", "Subjects"]),
+    room(
+      "JetStream",
+      [
+        "Bytes", "JSON", "Crypto", "Reactor", "Configuration", "Subjects", "Journal", "MessageStore", "Broker",
+        "JetStreamAPI", "CSystem",
+      ]),
+
     quietRoom("NATSClient", ["Bytes", "JSON", "Crypto", "Reactor", "CSystem"]),
 
     quietRoom("Flags"),
@@ -93,6 +102,9 @@ let package = Package(
     tests("WireTests", ["Wire"]),
     tests("SubjectsTests", ["Subjects"]),
     tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
+    tests("MessageStoreTests", ["MessageStore", "Journal", "Reactor", "CSystem"]),
+    tests("JetStreamAPITests", ["JetStreamAPI", "JSON"]),
+    tests("JetStreamTests", ["JetStream", "JetStreamAPI", "MessageStore", "Journal", "Reactor", "JSON"]),
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),
     tests("ReconciliationTests", ["Reconciliation", "Bytes", "JSON"]),

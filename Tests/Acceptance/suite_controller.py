@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 import certificates
@@ -51,6 +52,7 @@ def tests(context):
         ("JSON log, SIGHUP, SIGUSR1, addresses in use", process),
         ("metrics: alerts and the dashboard ask only for families that exist", metrics),
         ("an empty root directory", empty_root),
+        ("make up: three programs and a demo, stopped by one Ctrl-C, or when one ends", make_up),
     ]
     alone = [
         (f"500 manifests within {CONVERGE_SECONDS} s, then silence, in 16 MiB", many),
@@ -328,7 +330,7 @@ def drift(context, server, admin):
 def copies(context, server, admin):
     folder = Folder(context)
     folder.put("Stream", "a", name="A", mirror={"name": "M"})
-    folder.put("Stream", "b", name="B", sources=[{"name": "A"}, {"name": "Z", "filterSubject": "z.1"}])
+    folder.put("Stream", "b", name="B", sources=[{"name": "A", "filterSubject": "z.1"}])
     folder.put("Stream", "m", name="M", mirror={"name": "Z"})
     folder.put("Stream", "z", name="Z", subjects=["z.*"])
     folder.put("KeyValue", "k1", bucket="k1")
@@ -524,7 +526,7 @@ def commands(context, server, admin):
 def read_only(context, server, admin):
     admin.must("STREAM.CREATE.OLD", {"name": "OLD", "subjects": ["old"]})
     folder = Folder(context)
-    folder.put("Stream", "old", name="OLD", subjects=["old", "older"])
+    folder.put("Stream", "old", name="OLD", subjects=["old", "older"], storage="file")
     folder.put("Stream", "new", name="NEW")
     with start(context, server, folder, "-read-only", "-sync-interval=1s") as controller:
         controller.wait("Stream old", "Errored", "read-only: .*subjects")
@@ -632,13 +634,15 @@ def without_jetstream(context):
     peer = context.needs_peer()
     folder = Folder(context)
     folder.put("Stream", "s", name="S")
-    with servers.running(peer, context.folder, "") as server:
+    with servers.running(peer, context.folder, "", port=servers.free_port()) as server:
         with Controller(context, "-s", server.url(), "--manifests", folder, "-sync-interval=1s") as controller:
             controller.wait("Stream s", "Errored", "no JetStream at nats://127.0.0.1")
             time.sleep(3)
             expect(len(controller.lines("Stream default/s: ")), 1, "lines")
             check(controller.metric("nack_api_requests_total") < 8, controller.metrics())
-            server.reload(scene.jetstream_config(context.folder).split("\n", 1)[1])
+            server.stop()
+            server.write_config(scene.jetstream_config(context.folder))
+            server.start()
             controller.wait("Stream s", seconds=20)
     config = 'authorization { user: u, password: "p" }'
     with servers.running(peer, context.folder, scene.jetstream_config(context.folder, config)) as server:
@@ -696,7 +700,7 @@ def process(context):
             done.wait()
     with Controller(context, "-s=nats://127.0.0.1:1", "-manifests", folder) as controller:
         code, _, errors = run(context, "-s=nats://127.0.0.1:1", "-manifests", folder,
-                              f"-health-probe-bind-address=127.0.0.1:{controller.health}")
+                              f"-health-probe-bind-address=127.0.0.1:{controller.port}")
         check(code == 1 and "Error: " in errors, f"{code} {errors}")
 
 
@@ -737,6 +741,47 @@ def empty_root(context):
             controller.wait_all(1)
 
 
+def make_up(context):
+    context.needs_peer()
+    needed = [ROOT / "dist" / name for name in ("natsd", "exporter", "nack-controller")]
+    if not all(os.access(path, os.X_OK) for path in needed):
+        raise suite.Missing("the programs in dist (make release)")
+    for ends_by in ("Ctrl-C", "exporter"):
+        data = Path(tempfile.mkdtemp(dir=context.folder))
+        ports = {name: servers.free_port() for name in ("UP_EXPORTER_PORT", "UP_HEALTH_PORT", "UP_METRICS_PORT")}
+        environment = {**os.environ, "UP_DATA": str(data), **{name: str(port) for name, port in ports.items()}}
+        log = data / "up.log"
+        with open(log, "wb") as output:
+            # A group of its own, as a terminal's foreground job is: Ctrl-C goes to all of it.
+            up = subprocess.Popen([ROOT / "deploy/up", "--demo", "-p", str(servers.free_port()), "-m",
+                                   str(servers.free_port())], stdout=output, stderr=output, stdin=subprocess.DEVNULL,
+                                  env=environment, start_new_session=True)
+        try:
+            wait_until(lambda: "shipped {" in log.read_text() or up.poll() is not None, 40, "an order is shipped")
+            text = log.read_text()
+            check("Everything runs: " in text and "shipped {" in text, text)
+            check("real nats-server" in text or "Everything runs: natsd," in text, text)
+            pids = re.findall(r"^\w+ +\| \[(\d+)\]", text, re.MULTILINE)
+            check(len(set(pids)) >= 3, text)
+            scrape = urllib.request.urlopen(f"http://127.0.0.1:{ports['UP_EXPORTER_PORT']}/metrics", timeout=10).read()
+            check(b'jetstream_stream_total_messages' in scrape and b'stream_name="ORDERS"' in scrape, "the exporter's page")
+            rows = json.loads(urllib.request.urlopen(
+                f"http://127.0.0.1:{ports['UP_HEALTH_PORT']}/resources", timeout=10).read())["resources"]
+            expect([row["reason"] for row in rows], ["Ready"] * 8, "resources of the examples")
+            if ends_by == "Ctrl-C":
+                os.killpg(up.pid, signal.SIGINT)
+            else:
+                line = next(line for line in text.splitlines() if line.startswith("exporter"))
+                os.kill(int(re.search(r"\[(\d+)\]", line)[1]), signal.SIGKILL)
+            expect(up.wait(15), 0 if ends_by == "Ctrl-C" else 1, f"exit code after {ends_by}")
+        finally:
+            if up.poll() is None:
+                up.terminate()
+                up.wait(15)
+        left = [pid for pid in set(pids) if Path(f"/proc/{pid}").exists()]
+        expect(left, [], f"processes left after {ends_by}")
+
+
 # Many
 
 
@@ -761,13 +806,13 @@ def many(context, server, admin):
         expect(heard, [], "requests while nothing changes")
         idle = controller.memory()
         check(idle < IDLE_KILOBYTES, f"{idle} KB")
-    with start(context, server, folder, "-sync-interval=2s") as controller:
+    with start(context, server, folder, "-sync-interval=3s") as controller:
         controller.wait_all(count, seconds=30)
         del heard[:]
-        time.sleep(10)
+        wait_until(lambda: controller.metric("nack_round_seconds_count") >= 5, 30, "four more looks at everything")
         changes = [subject for subject in heard if not re.search(r"\.(INFO|LIST)\b", subject)]
         expect(changes, [], "changes while nothing drifts")
-        synced = controller.memory()
-        check(synced < IDLE_KILOBYTES, f"{synced} KB after several looks")
         rounds = controller.metric("nack_round_seconds_count")
+        synced = controller.memory()
+        check(synced < IDLE_KILOBYTES, f"{synced} KB after {rounds:.0f} looks")
     return (f"{took:.2f} s, {requests:.0f} requests, {idle} KB idle, {synced} KB after {rounds:.0f} looks at everything")

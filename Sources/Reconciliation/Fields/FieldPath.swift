@@ -35,8 +35,10 @@ public enum FieldPath {
   ) -> [String] {
     let changed = paths(changes, in: resource)
     let members = membersByCode[errorCode] ?? membersByWord(text)
-    let named = members.map { path(member: $0, in: resource) }.filter { $0 != "spec" }
-    // Of a refused update, what it changed is at fault.
+    let all = members.map { path(member: $0, in: resource) }.filter { $0 != "spec" }
+    let specified = all.filter { resource.specification[String($0.dropFirst("spec.".utf8.count))] != nil }
+    let named = specified.isEmpty ? all : specified
+    // Of several candidates, one that the manifest sets; of a refused update, what it changed.
     let both = named.filter { changed.contains($0) }
     if !both.isEmpty { return [both[0]] }
     return changed.isEmpty || (membersByCode[errorCode] != nil && !named.isEmpty) ? Array(named.prefix(1)) : changed
@@ -86,7 +88,8 @@ public enum FieldPath {
     ("retention", "retention"), ("storage", "storage"), ("replica", "num_replicas"), ("sealed", "sealed"),
     ("deny delete", "deny_delete"), ("deny purge", "deny_purge"), ("roll-up", "allow_rollup_hdrs"),
     ("rollup", "allow_rollup_hdrs"), ("republish", "republish"), ("subject transform", "subject_transform"),
-    ("mirror", "mirror"), ("source", "sources"), ("first sequence", "first_seq"), ("compression", "compression"),
+    ("mirror", "mirror"), ("source", "sources"), ("cycle", "mirror"), ("cycle", "sources"),
+    ("first sequence", "first_seq"), ("compression", "compression"),
     ("counter", "allow_msg_counter"), ("schedul", "allow_msg_schedules"), ("atomic", "allow_atomic"),
     ("batch", "allow_batched"), ("persist mode", "persist_mode"), ("delete marker", "subject_delete_marker_ttl"),
     ("ttl", "allow_msg_ttl"), ("max consumers", "max_consumers"), ("consumer limits", "consumer_limits"),

@@ -67,8 +67,8 @@ class Folder:
     def __init__(self, context):
         self.path = Path(tempfile.mkdtemp(dir=context.folder))
 
-    def put(self, kind, name, **spec):
-        self.write(f"{kind.lower()}-{name}.yaml", manifest(kind, name, spec))
+    def put(self, kind, title, /, **spec):
+        self.write(f"{kind.lower()}-{title}.yaml", manifest(kind, title, spec))
 
     def write(self, name, text):
         path = self.path / name
@@ -92,7 +92,7 @@ def run(context, *arguments, seconds=40, environment=None):
 
 
 class Controller:
-    """A running controller with free ports."""
+    """A running controller; probes and metrics share a free port."""
 
     def __init__(self, context, *arguments, command=None):
         self.folder = Path(tempfile.mkdtemp(dir=context.folder))
@@ -103,17 +103,16 @@ class Controller:
                  "--metrics-bind-address", "127.0.0.1:0", *map(str, arguments)],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:
-            ports = wait_until(self._ports, 10, "the controller listens")
+            self.port = wait_until(self._port, 10, "the controller listens")
         except suite.Failure as failure:
             self.kill()
             raise suite.Failure(f"{failure}\n{self.log()}") from None
-        self.health, self.metrics_port = ports
 
-    def _ports(self):
-        found = LISTENING.findall(self.log())
-        if len(found) < 2 and self.process.poll() is not None:
+    def _port(self):
+        found = LISTENING.search(self.log())
+        if not found and self.process.poll() is not None:
             raise suite.Failure(f"it ended with {self.process.returncode}")
-        return [int(port) for port in found] if len(found) == 2 else None
+        return int(found[1]) if found else None
 
     def log(self):
         return self.log_path.read_text(errors="replace")
@@ -121,9 +120,9 @@ class Controller:
     def lines(self, pattern):
         return [line for line in self.log().splitlines() if re.search(pattern, line)]
 
-    def get(self, path, port=None):
+    def get(self, path):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port or self.health}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -135,7 +134,7 @@ class Controller:
         return {f"{row['kind']} {row['name']}": row for row in json.loads(body)["resources"]}
 
     def metrics(self):
-        status, body = self.get("/metrics", self.metrics_port)
+        status, body = self.get("/metrics")
         suite.expect(status, 200, "status of /metrics")
         return body
 

@@ -113,7 +113,8 @@ import Testing
     "YAML text reads back",
     arguments: [
       "plain", "with space", "yes", "null", "1", "1.5", "0x10", "a: b", "- a", "#x", "\"quoted\"", "line\nbreak", "",
-      "ünïcode", "*", "&a", "!t", "2026-01-01", "~", "a#b", "{}", "\u{7F}", "\u{2028}", "'", "\u{85}\u{9F}", "\u{FEFF}x", "😀",
+      "ünïcode", "*", "&a", "!t", "2026-01-01", "~", "a#b", "{}", "\u{7F}", "\u{2028}", "'", "\u{85}\u{9F}",
+      "\u{FEFF}x", "😀",
     ])
   func yamlText(_ text: String) {
     let value: JSONValue = .object([
@@ -127,7 +128,7 @@ import Testing
 
   @Test("a member of the configuration leads back to its field")
   func fieldPaths() throws {
-    let stream = try resource(.stream, "name: S")
+    let stream = try resource(.stream, "name: S, duplicateWindow: 2h, maxAge: 1h")
     let bucket = try resource(.keyValue, "bucket: b")
     #expect(FieldPath.path(member: "max_age", in: stream) == "spec.maxAge")
     #expect(FieldPath.path(member: "max_age", in: bucket) == "spec.ttl")
@@ -144,5 +145,8 @@ import Testing
     #expect(fields(10052, "something else", [storage, age]) == ["spec.storage", "spec.maxAge"])
     #expect(fields(10074, "replicas > 1 not supported in non-clustered mode") == ["spec.replicas"])
     #expect(fields(99999, "boom") == [])
+    let copy = try resource(.stream, "name: S, sources: [{name: T}]")
+    #expect(
+      FieldPath.refused(errorCode: 10052, text: "detected cycle", changes: [], in: copy) == ["spec.sources"])
   }
 }

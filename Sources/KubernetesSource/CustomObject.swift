@@ -18,7 +18,8 @@ struct CustomObject: Sendable, Equatable {
   var identity: ResourceIdentity
   var uid: String
   var resourceVersion: String
-  var finalizers: [String]
+  var hasFinalizer: Bool
+  var otherFinalizers: [String]
   var isDeleting: Bool
   var observedGeneration: Int64
   var ready: Ready?
@@ -35,7 +36,9 @@ struct CustomObject: Sendable, Equatable {
     identity = ResourceIdentity(kind, namespace: metadata["namespace"]?.string ?? "default", name: name)
     uid = metadata["uid"]?.string ?? ""
     resourceVersion = metadata["resourceVersion"]?.string ?? ""
-    finalizers = metadata["finalizers"]?.array?.compactMap(\.string) ?? []
+    let finalizers = metadata["finalizers"]?.array?.compactMap(\.string) ?? []
+    hasFinalizer = finalizers.contains(kind.finalizer)
+    otherFinalizers = finalizers.filter { $0 != kind.finalizer }
     isDeleting = metadata["deletionTimestamp"]?.string != nil
     let status = object["status"]
     observedGeneration = status?["observedGeneration"]?.int64 ?? 0
@@ -69,8 +72,6 @@ struct CustomObject: Sendable, Equatable {
     }
     return delivered
   }
-
-  var hasFinalizer: Bool { finalizers.contains(identity.kind.finalizer) }
 
   var key: ObjectKey { ObjectKey(namespace: identity.namespace, name: identity.name) }
 

@@ -48,7 +48,7 @@ public final class KubernetesSource: ResourceSource, @unchecked Sendable {
   /// The same failure is logged again after this time.
   private static let repeatNanoseconds: Int64 = 60_000_000_000
   /// How long what is written last may take at the end.
-  private static let stopNanoseconds: Int64 = 5_000_000_000
+  private static let stopNanoseconds: Int64 = 3_000_000_000
   static let component = "jetstream-controller"
 
   private let client: KubernetesClient

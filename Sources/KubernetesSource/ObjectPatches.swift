@@ -10,8 +10,7 @@ extension CustomObject {
   /// Nil when the finalizer is as it is wanted. The list is replaced as a whole, so the version must be the current one.
   func finalizerPatch(_ isPresent: Bool) -> JSONValue? {
     guard hasFinalizer != isPresent else { return nil }
-    let wanted =
-      isPresent ? finalizers + [identity.kind.finalizer] : finalizers.filter { $0 != identity.kind.finalizer }
+    let wanted = otherFinalizers + (isPresent ? [identity.kind.finalizer] : [])
     return .object([
       "metadata": .object([
         "uid": .string(uid), "resourceVersion": .string(resourceVersion),

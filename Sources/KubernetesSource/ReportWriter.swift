@@ -79,7 +79,14 @@ final class ReportWriter: @unchecked Sendable {
       return tellIdle()
     }
     work[identity]?.isBusy = true
-    client.object(step.request) { result in self.done(identity, isStatus: step.isStatus, result) }
+    client.object(step.request) { result in
+      // Done, even if the server keeps only a part of it, as one with older definitions does.
+      if case .success = result {
+        if !step.isStatus, self.work[identity]?.answer == item.answer { self.work[identity]?.answer = nil }
+        if step.isStatus, self.work[identity]?.status == item.status { self.work[identity]?.status = nil }
+      }
+      self.done(identity, isStatus: step.isStatus, result)
+    }
   }
 
   /// The configuration goes first: a status that says Ready must not outlive a controller that did not keep it.

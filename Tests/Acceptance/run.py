@@ -22,7 +22,7 @@ import suite
 HERE = Path(__file__).resolve().parent
 SUITES = [
     "commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "robustness",
-    "image", "compose", "exporter", "charts", "kubernetes", "cluster",
+    "image", "compose", "exporter", "charts", "controller", "kubernetes", "cluster",
 ]
 
 

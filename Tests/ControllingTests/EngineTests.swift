@@ -104,7 +104,7 @@ import Testing
     scene.engine.start()
     scene.world.run(seconds: 5)
     #expect(scene.reason(good) == .ready)
-    #expect(scene.source.status(bad)!.message.hasPrefix("test:4:28: spec.maxAge: "))
+    #expect(scene.source.status(bad)!.message.hasPrefix("test:4:27: spec.maxAge: "))
     #expect(scene.source.reports(bad).count == 1)
   }
 

@@ -26,7 +26,11 @@ final class FakeServer: @unchecked Sendable {
     var compacted = 0
     var history: [(version: Int, event: String)] = []
     var watches: [HTTPBodyWriter] = []
+    /// Of kinds that have no objects here.
+    var silentWatches: [HTTPBodyWriter] = []
     var lease: JSONValue?
+    /// Answers that stand for a path's last part, `streams`, before what is there: 403, 404.
+    var refusals: [String: Int] = [:]
     /// Tokens that are taken; all when empty.
     var tokens: Set<String> = []
   }
@@ -85,7 +89,10 @@ final class FakeServer: @unchecked Sendable {
 
   /// Ends every watch without a word.
   func dropWatches() {
-    state.withLock { $0.watches = [] }
+    state.withLock { state in
+      state.watches = []
+      state.silentWatches = []
+    }
   }
 
   func send(_ line: String) {
@@ -108,6 +115,14 @@ final class FakeServer: @unchecked Sendable {
     }
   }
 
+  /// Puts an object as it is; `%V` becomes its version.
+  func putObject(_ name: String, _ text: String) {
+    change { state in
+      state.objects[name] = text.replacingOccurrences(of: "%V", with: String(state.version))
+      return #"{"type":"MODIFIED","object":\#(state.objects[name]!)}"#
+    }
+  }
+
   private func answer(_ request: HTTPRequest, _ responder: HTTPResponder) {
     let token =
       if case .bearer(let token)? = request.head.credentials { token } else { "" }
@@ -124,7 +139,19 @@ final class FakeServer: @unchecked Sendable {
         return responder.respond(HTTPResponse(status: next.status, headers: next.headers, body: Array(next.body.utf8)))
       }
       if request.head.path.contains("/leases") { return lease(request, responder, &state) }
+      let last = String(request.head.path.split(separator: "/").last ?? "")
+      if let code = state.refusals[last] {
+        return responder.respond(
+          .json(Array(#"{"kind":"Status","code":\#(code),"message":"no \#(last)"}"#.utf8), status: code))
+      }
       let query = request.head.query
+      if last != "streams", query["watch"] != "true" {
+        return responder.respond(.json(Array(#"{"metadata":{"resourceVersion":"1"},"items":[]}"#.utf8)))
+      }
+      if last != "streams" {
+        state.silentWatches.append(responder.stream(headers: [:]))
+        return
+      }
       query["watch"] == "true" ? watch(query["resourceVersion"], responder, &state) : list(query, responder, state)
     }
   }

@@ -101,7 +101,7 @@ private let firstWait = Reflector.Action.wait(nanoseconds: 800_000_000)
     var follower = Follower()
     _ = follower.reflector.start()
     _ = follower.page(continuation: "c1")
-    for wait in [800, 1600, 3200, 6400, 12800, 25600, 30000, 30000] as [Int64] {
+    for wait in [800, 1600, 3200, 6400, 10000, 10000] as [Int64] {
       #expect(follower.listFails(status(503)) == [.report(status(503)), .wait(nanoseconds: wait * 1_000_000)])
       #expect(follower.timer() == [.list(limit: 64, continuation: "c1")])
     }
@@ -136,6 +136,17 @@ private let firstWait = Reflector.Action.wait(nanoseconds: 800_000_000)
     #expect(follower.reflector.start() == [firstPage])
     #expect(follower.page() == [.replaced, .wait(nanoseconds: 60)])
     #expect(follower.timer() == [firstPage])
+  }
+
+  @Test func aServerThatIsBackIsNotWaitedForAnyLonger() {
+    var follower = Follower()
+    _ = follower.reflector.start()
+    _ = follower.page()
+    _ = follower.watchEnds(.unreachable("refused"))
+    #expect(follower.reflector.serverReturned(now: 0, random: 0) == [.watch(after: "10", seconds: 300)])
+    // What the server itself refused is no matter of reaching it.
+    _ = follower.watchEnds(status(429, retryAfter: 9))
+    #expect(follower.reflector.serverReturned(now: 0, random: 0).isEmpty)
   }
 
   @Test func afterAStopNothingFollows() {

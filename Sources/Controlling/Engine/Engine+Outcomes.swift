@@ -41,7 +41,9 @@ extension Engine {
     counters.reconciled(record.identity.kind, isSuccess: true, since: record.since, now: environment.now)
     record.since = nil
     // The original's words.
-    report(record, .ready, "\(record.identity.kind.rawValue) successfully created or updated.", event, answer: answer)
+    let kind = record.identity.kind
+    let message = kind == .account ? "Account is ready" : "\(kind.rawValue) successfully created or updated."
+    report(record, .ready, message, event, answer: answer)
   }
 
   private func reportFailed(_ record: ResourceRecord, _ message: String) {

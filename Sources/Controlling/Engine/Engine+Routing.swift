@@ -99,13 +99,9 @@ extension Engine {
 
   private func join(_ record: ResourceRecord, _ key: SiteKey, _ asset: AssetIdentity) {
     if case .site(let old) = record.route, old != key { leave(record) }
-    // The manifest may have come to describe another asset.
-    if let site = sites[key] {
-      for (claimed, claimants) in site.claims where claimed != asset || record.isDeleting {
-        if claimants.contains(record.identity) { unclaim(claimed, record, at: site) }
-      }
-    }
     let site = site(key)
+    // The manifest may have come to describe another asset.
+    if record.claimed != asset || record.isDeleting { unclaim(record, at: site) }
     if record.route != .site(key) {
       record.route = .site(key)
       record.lastSite = key
@@ -118,6 +114,7 @@ extension Engine {
     } else {
       site.deleting.remove(record.identity)
       site.claim(asset, record.identity)
+      record.claimed = asset
       reportConflicts(at: site, asset)
     }
     if record.isDeleting || (record.since != nil && site.claims[asset]?.first == record.identity) {
@@ -157,18 +154,18 @@ extension Engine {
   func leave(_ record: ResourceRecord) {
     guard case .site(let key) = record.route else { return }
     record.route = .none
-    guard let site = sites[key] else { return }
+    guard let site = sites[key] else { return record.claimed = nil }
     site.deleting.remove(record.identity)
-    for (asset, claimants) in site.claims where claimants.contains(record.identity) {
-      unclaim(asset, record, at: site)
-    }
+    unclaim(record, at: site)
     if site.isUsed { return }
     site.cancelStart?()
     sites[key] = nil
     pool.release(key.connection)
   }
 
-  private func unclaim(_ asset: AssetIdentity, _ record: ResourceRecord, at site: Site) {
+  private func unclaim(_ record: ResourceRecord, at site: Site) {
+    guard let asset = record.claimed else { return }
+    record.claimed = nil
     let wasFirst = site.claims[asset]?.first == record.identity
     site.unclaim(asset, record.identity)
     guard wasFirst, let next = site.claims[asset]?.first, let heir = records[next] else { return }

@@ -129,7 +129,8 @@ public final class Engine: ResourceSink, @unchecked Sendable {
   public func setActive(_ isActive: Bool) {
     guard self.isActive != isActive else { return }
     self.isActive = isActive
-    environment.log(.info, isActive ? "This controller leads now" : "This controller does not lead any more")
+    let waiting = isSynced ? "This controller does not lead any more" : "This controller waits for its turn to lead"
+    environment.log(.info, isActive ? "This controller leads now" : waiting)
     if isActive {
       begin()
     } else {
@@ -146,7 +147,10 @@ public final class Engine: ResourceSink, @unchecked Sendable {
     }
     sites = [:]
     defaultSite = nil
-    for record in records.values { record.route = .none }
+    for record in records.values {
+      record.route = .none
+      record.claimed = nil
+    }
   }
 
   /// Whether requests may be sent.
@@ -207,12 +211,12 @@ public final class Engine: ResourceSink, @unchecked Sendable {
   /// Tries a resource again after its backoff.
   func retry(_ record: ResourceRecord) {
     counters.retried(record.identity.kind)
-    record.retryAt = environment.now + record.backoff.next(chance: environment.chance())
-    scheduleRetries()
+    let next = environment.now + record.backoff.next(chance: environment.chance())
+    record.retryAt = next
+    scheduleRetry(at: next)
   }
 
-  private func scheduleRetries() {
-    guard let next = records.values.compactMap(\.retryAt).min() else { return }
+  private func scheduleRetry(at next: Int64) {
     if let timer = retryTimer, timer.at <= next { return }
     retryTimer?.cancel()
     let cancel = environment.schedule(afterNanoseconds: max(0, next - environment.now)) { [weak self] in
@@ -227,7 +231,7 @@ public final class Engine: ResourceSink, @unchecked Sendable {
     let due = sortedRecords().filter { $0.retryAt.map { $0 <= now } ?? false }
     for record in due { record.retryAt = nil }
     if canWork { for record in due { tryAgain(record) } }
-    scheduleRetries()
+    if let next = records.values.compactMap(\.retryAt).min() { scheduleRetry(at: next) }
   }
 
   private func tryAgain(_ record: ResourceRecord) {

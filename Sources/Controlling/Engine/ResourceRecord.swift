@@ -20,6 +20,8 @@ final class ResourceRecord: @unchecked Sendable {
   /// What it describes; nil for an Account.
   var asset: AssetIdentity?
   var route = Route.none
+  /// What it claims at its site.
+  var claimed: AssetIdentity?
   /// Where the asset was last, for its deletion.
   var lastSite: SiteKey?
   /// The Secrets that the route was made of.

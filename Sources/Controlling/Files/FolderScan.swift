@@ -20,6 +20,7 @@ struct FolderScan {
   }
 
   private(set) var files: [String: Stamp] = [:]
+  /// Where changes can happen.
   private(set) var folders: [String] = []
   /// What cannot be looked into, and why.
   private(set) var failures: [String: String] = [:]
@@ -31,6 +32,8 @@ struct FolderScan {
         failures[path] = String(cString: strerror(csys_errno()))
         continue
       }
+      // Of a file that is named itself, the folder tells when it is replaced.
+      if status.st_mode & S_IFMT == S_IFREG { folders.append(Self.folder(of: path)) }
       add(path, status, depth: 0, isNamed: true)
     }
   }
@@ -76,6 +79,11 @@ struct FolderScan {
       guard let status = Self.status(entry) else { continue }
       add(entry, status, depth: depth + 1, isNamed: false)
     }
+  }
+
+  private static func folder(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   private static func status(_ path: String) -> stat? {

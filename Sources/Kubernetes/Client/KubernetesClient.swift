@@ -21,6 +21,9 @@ public final class KubernetesClient: @unchecked Sendable {
   private var tls: TLSParameters?
   /// Requests and watches apart: a watch holds its connection.
   private var clients: (requests: HTTPClient, watches: HTTPClient)?
+  /// Nothing has answered since the last failure to get through.
+  private var isAway = false
+  private var returned: [ObjectIdentifier: () -> Void] = [:]
 
   /// - Parameters:
   ///   - userAgent: `nack-controller/1.0.0`, as the server's audit log shows it.
@@ -77,6 +80,7 @@ public final class KubernetesClient: @unchecked Sendable {
       case .success(let (client, message, credential)):
         client.send(message) { answer in
           let result = Self.result(answer)
+          self.note(result.error)
           if case .failure(.status(let status)) = result, status.code == 401, !isSecond,
             self.credentials.refuse(credential)
           {
@@ -85,6 +89,29 @@ public final class KubernetesClient: @unchecked Sendable {
           completed(result)
         }
       }
+    }
+  }
+
+  // MARK: - A server that comes back
+
+  /// Calls whenever the server answers again after it could not be reached: waits need not be waited out then.
+  func whenReturned(_ owner: AnyObject, _ action: @escaping () -> Void) {
+    returned[ObjectIdentifier(owner)] = action
+  }
+
+  func forget(_ owner: AnyObject) {
+    returned[ObjectIdentifier(owner)] = nil
+  }
+
+  /// - Parameter error: of a request or watch that has ended; nil for an answer.
+  func note(_ error: KubernetesError?) {
+    switch error {
+    case .unreachable, .interrupted: isAway = true
+    case .configuration, .cancelled: break
+    case nil, .status, .malformed, .tooLarge:
+      guard isAway else { return }
+      isAway = false
+      for action in returned.values { action() }
     }
   }
 
@@ -230,7 +257,9 @@ final class KubernetesStream: @unchecked Sendable {
     guard receive != nil else { return }
     call = connections.start(message) { event in
       switch event {
-      case .head(let head) where head.status == 200: self.receive?(.opened)
+      case .head(let head) where head.status == 200:
+        self.client.note(nil)
+        self.receive?(.opened)
       case .head(let head): self.refusal = head
       case .body(let bytes):
         if self.refusal == nil {
@@ -242,7 +271,9 @@ final class KubernetesStream: @unchecked Sendable {
         guard let head = self.refusal else { return self.end(nil) }
         if head.status == 401 { self.client.refuse(credential) }
         self.end(.status(APIStatus(code: head.status, headers: head.headers, body: self.refusalBody)))
-      case .failed(let error): self.end(KubernetesError(error))
+      case .failed(let error):
+        self.client.note(KubernetesError(error))
+        self.end(KubernetesError(error))
       }
     }
   }
@@ -252,5 +283,11 @@ final class KubernetesStream: @unchecked Sendable {
     self.receive = nil
     call = nil
     receive?(.ended(error))
+  }
+}
+
+extension Result {
+  fileprivate var error: Failure? {
+    if case .failure(let error) = self { error } else { nil }
   }
 }

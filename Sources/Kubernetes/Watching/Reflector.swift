@@ -23,7 +23,8 @@ struct Reflector: Sendable {
     case stopped
     case listing(limit: Int, continuation: String)
     case watching(opened: Bool)
-    case waiting(next: Next)
+    /// - Parameter isForServer: the server could not be reached.
+    case waiting(next: Next, isForServer: Bool)
   }
 
   private enum Next {
@@ -41,7 +42,7 @@ struct Reflector: Sendable {
   private var resourceVersion = ""
   private var pageLimit = KubernetesLimits.pageObjects
   private var expiredLists = 0
-  private var backoff = Backoff(first: 800_000_000, most: 30_000_000_000, factor: 2, jitter: 1)
+  private var backoff = Backoff(first: 800_000_000, most: 10_000_000_000, factor: 2, jitter: 0.5)
   private var watchBegan: Int64 = 0
 
   init(mode: Mode = .watch) {
@@ -63,7 +64,7 @@ struct Reflector: Sendable {
     pageLimit = KubernetesLimits.pageObjects
     if case .poll(let interval) = mode {
       backoff.reset()
-      state = .waiting(next: .list(limit: pageLimit, continuation: ""))
+      state = .waiting(next: .list(limit: pageLimit, continuation: ""), isForServer: false)
       return [.replaced, .wait(nanoseconds: interval + Int64(Double(interval) * 0.1 * random))]
     }
     guard !page.resourceVersion.isEmpty else {
@@ -128,13 +129,19 @@ struct Reflector: Sendable {
   }
 
   mutating func timerFired(now: Int64, random: Double) -> [Action] {
-    guard case .waiting(let next) = state else { return [] }
+    guard case .waiting(let next, _) = state else { return [] }
     switch next {
     case .watch: return beginWatch(now: now, random: random)
     case .list(let limit, let continuation):
       state = .listing(limit: limit, continuation: continuation)
       return [.list(limit: limit, continuation: continuation)]
     }
+  }
+
+  /// Others get through to it again.
+  mutating func serverReturned(now: Int64, random: Double) -> [Action] {
+    guard case .waiting(_, isForServer: true) = state else { return [] }
+    return timerFired(now: now, random: random)
   }
 
   mutating func stop() {
@@ -154,7 +161,10 @@ struct Reflector: Sendable {
   }
 
   private mutating func wait(_ next: Next, _ error: KubernetesError?, _ random: Double) -> [Action] {
-    state = .waiting(next: next)
+    switch error {
+    case .unreachable, .interrupted: state = .waiting(next: next, isForServer: true)
+    default: state = .waiting(next: next, isForServer: false)
+    }
     var wait = backoff.wait(random: random)
     if let asked = error?.status?.retryAfterSeconds { wait = max(wait, min(asked, 3600) * 1_000_000_000) }
     return (error.map { [.report($0)] } ?? []) + [.wait(nanoseconds: wait)]

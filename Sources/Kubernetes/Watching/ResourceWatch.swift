@@ -54,6 +54,10 @@ public final class ResourceWatch: @unchecked Sendable {
     client.onLoop {
       guard !self.isRunning else { return }
       self.isRunning = true
+      self.client.whenReturned(self) { [weak self] in
+        guard let self, self.isRunning else { return }
+        self.perform(self.reflector.serverReturned(now: self.now, random: self.random))
+      }
       self.perform(self.reflector.start())
     }
   }
@@ -62,6 +66,7 @@ public final class ResourceWatch: @unchecked Sendable {
   public func stop() {
     client.onLoop {
       self.isRunning = false
+      self.client.forget(self)
       self.reflector.stop()
       self.endTurn()
     }

@@ -14,7 +14,7 @@ struct SpecificationWriter {
     if let pause = configuration["pause_until"]?.string, let until = try? RFC3339.parse(pause), until <= now {
       configuration["pause_until"] = nil
     }
-    for (member, word) in [("priority_policy", "none"), ("persist_mode", "default")]
+    for (member, word) in [("priority_policy", "none"), ("persist_mode", "default"), ("compression", "none")]
     where configuration[member]?.string == word {
       configuration[member] = nil
     }
@@ -65,9 +65,11 @@ struct SpecificationWriter {
     }
   }
 
-  /// Says that nothing is set, where a default would set something.
-  private func nothing(_ field: Field) -> JSONValue {
+  /// Says that nothing is set, where a default would set something; nil where that cannot be said.
+  private func nothing(_ field: Field) -> JSONValue? {
     switch field.shape {
+    case .string(.choice(let choices)): choices.contains { $0.word.isEmpty } ? .string("") : nil
+    case .integer where (field.minimum ?? 0) > 0: nil
     case .string: .string("")
     case .integer, .number: JSONValue(0)
     case .boolean: .bool(false)

@@ -55,6 +55,20 @@ enum YAMLText {
     let isPlain =
       bytes.first.map(isLetter) == true && !taken.contains(string.lowercased())
       && bytes.allSatisfy { isLetter($0) || (0x30...0x39).contains($0) || "-_./".utf8.contains($0) }
-    return isPlain ? string : String(decoding: JSONValue.string(string).json(escapesHTML: false), as: UTF8.self)
+    if isPlain { return string }
+    let quoted = String(decoding: JSONValue.string(string).json(escapesHTML: false), as: UTF8.self)
+    var text = ""
+    for scalar in quoted.unicodeScalars {
+      // JSON may have these as they are, YAML may not.
+      if (0x7F...0x9F).contains(scalar.value) || scalar.value == 0xFEFF
+        || scalar.value >= 0xFFFE && scalar.value <= 0xFFFF
+      {
+        let digits = String(scalar.value, radix: 16)
+        text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      } else {
+        text.unicodeScalars.append(scalar)
+      }
+    }
+    return text
   }
 }

@@ -36,13 +36,23 @@ public enum FieldPath {
     let changed = paths(changes, in: resource)
     let members = membersByCode[errorCode] ?? membersByWord(text)
     let named = members.map { path(member: $0, in: resource) }.filter { $0 != "spec" }
-    // Of a refused update, what it changed is at fault.
+    let mentioned = named.filter { isMentioned($0, in: resource) }
+    // Of several candidates, one that the manifest sets; of a refused update, what it changed.
     let both = named.filter { changed.contains($0) }
     if !both.isEmpty { return [both[0]] }
-    return changed.isEmpty || (membersByCode[errorCode] != nil && !named.isEmpty) ? Array(named.prefix(1)) : changed
+    guard changed.isEmpty || (membersByCode[errorCode] != nil && !named.isEmpty) else { return changed }
+    return Array((mentioned.isEmpty ? named : mentioned).prefix(1))
   }
 
-  /// By ERRORS: what each error is about, the likeliest member first.
+  /// Whether the manifest sets the field, to something else than its default.
+  private static func isMentioned(_ path: String, in resource: Resource) -> Bool {
+    let name = String(path.dropFirst("spec.".utf8.count))
+    let field = ResourceFields.fields(resource.kind, resource.version)?.first { $0.name == name }
+    guard let value = resource.specification[name] else { return false }
+    return value != field?.defaultValue
+  }
+
+  /// What each error is about, the likeliest member first.
   private static let membersByCode: [Int: [String]] = [
     10005: ["placement", "num_replicas"], 10011: ["placement"], 10021: ["mirror", "sources"],
     10022: ["mirror", "sources"], 10024: ["mirror", "sources"], 10028: ["max_bytes", "storage"],
@@ -86,7 +96,8 @@ public enum FieldPath {
     ("retention", "retention"), ("storage", "storage"), ("replica", "num_replicas"), ("sealed", "sealed"),
     ("deny delete", "deny_delete"), ("deny purge", "deny_purge"), ("roll-up", "allow_rollup_hdrs"),
     ("rollup", "allow_rollup_hdrs"), ("republish", "republish"), ("subject transform", "subject_transform"),
-    ("mirror", "mirror"), ("source", "sources"), ("first sequence", "first_seq"), ("compression", "compression"),
+    ("mirror", "mirror"), ("source", "sources"), ("cycle", "mirror"), ("cycle", "sources"),
+    ("first sequence", "first_seq"), ("compression", "compression"),
     ("counter", "allow_msg_counter"), ("schedul", "allow_msg_schedules"), ("atomic", "allow_atomic"),
     ("batch", "allow_batched"), ("persist mode", "persist_mode"), ("delete marker", "subject_delete_marker_ttl"),
     ("ttl", "allow_msg_ttl"), ("max consumers", "max_consumers"), ("consumer limits", "consumer_limits"),

@@ -24,7 +24,7 @@ class Controller:
         self.port = servers.free_port()
         self.environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
         self.environment.update(environment or {})
-        self.arguments = [f"--health-probe-bind-address=127.0.0.1:{self.port}", "--metrics-bind-address=0",
+        self.arguments = [f"--health-probe-bind-address=127.0.0.1:{self.port}", f"--metrics-bind-address=127.0.0.1:{self.port}",
                           "--sync-interval=2s", *arguments]
         if kubeconfig is None:
             kubeconfig = cluster.kubeconfig

@@ -28,6 +28,7 @@ def tests(context):
     folder.mkdir()
     single = Single(context, Node(folder))
     three = Three(context, single.node)
+    nack = Nack(context, three)
     steps = [
         ("one natsd: installed, its three probes are green", single.installed),
         ("one natsd: clients get through the service and the pod", single.serves),
@@ -41,6 +42,10 @@ def tests(context):
         ("three nats-servers: a deleted pod is replaced and has its data", three.replaced),
         ("three nats-servers: an upgrade rolls one after the other and loses nothing", three.rolls),
         ("three nats-servers: a rollback", three.rolls_back),
+        ("nack: two controllers, installed with their definitions; one works", nack.installed),
+        ("nack: the examples become streams, consumers and buckets", nack.reconciles),
+        ("nack: the controller that works is deleted, the other one takes over", nack.takes_over),
+        ("nack: what is deleted goes, and nothing waits for a finalizer", nack.deletes),
         ("three nats-servers: uninstalled, the volumes stay", three.uninstalled),
     ]
     return [suite.Test(name, run, alone=True) for name, run in steps]
@@ -49,10 +54,10 @@ def tests(context):
 class Scenario:
     """One release; `steps` that fail to install it make the later ones fail with the same words."""
 
-    def __init__(self, context, node, release, namespace, values):
+    def __init__(self, context, node, release, namespace, values, chart="nats"):
         self.context = context
         self.node = node
-        self.release = Release(node, "nats", release, namespace, VALUES / values)
+        self.release = Release(node, chart, release, namespace, VALUES / values)
         self.problem = suite.Failure("not installed")
 
     def install(self):
@@ -202,15 +207,15 @@ class Three(Scenario):
     async def fill(self):
         client = await nats.connect(self.url(), connect_timeout=10)
         stream = client.jetstream(timeout=20)
-        await stream.add_stream(name="ORDERS", subjects=["orders.>"], num_replicas=3)
+        await stream.add_stream(name="KEPT", subjects=["kept.>"], num_replicas=3)
         for number in range(MESSAGES):
-            await stream.publish(f"orders.{number}", b"order")
+            await stream.publish(f"kept.{number}", b"message")
         await client.close()
 
     async def count(self):
         client = await nats.connect(self.url(), connect_timeout=10)
         try:
-            return (await client.jetstream(timeout=10).stream_info("ORDERS")).state.messages
+            return (await client.jetstream(timeout=10).stream_info("KEPT")).state.messages
         finally:
             await client.close()
 
@@ -290,6 +295,77 @@ class Three(Scenario):
         expect(len(claims), 3, "volumes that stay")
 
 
+class Nack(Scenario):
+    """The controller beside the three servers, in their namespace."""
+
+    def __init__(self, context, three):
+        super().__init__(context, three.node, "nack", three.release.namespace, "nack.yaml", chart="nack")
+        self.three = three
+        self.program = Path(context.server).parent / "nack-controller"
+
+    def load_images(self):
+        if not self.program.exists():
+            raise suite.Missing(f"the controller beside the server under test ({self.program})")
+        self.load_image(images.ours(ROOT, self.node.folder, "nack-controller", self.program, "localhost/nack:test"))
+
+    def installed(self):
+        self.three.needs_release()
+        self.install()
+        found = self.release.get("deployment", "nack")
+        expect(found["status"].get("readyReplicas"), 2, "ready controllers")
+        return f"{self.holder()} works"
+
+    def holder(self):
+        lease = self.release.get("lease", "nack-controller")
+        return (lease or {}).get("spec", {}).get("holderIdentity", "")
+
+    def apply(self):
+        for file in ("orders.yaml", "buckets.yaml"):
+            self.release.kubectl("apply", "-f", ROOT / "deploy/examples" / file)
+
+    def ready(self, seconds=PATIENCE):
+        kinds = "streams.jetstream.nats.io,consumers.jetstream.nats.io,keyvalues.jetstream.nats.io"
+        self.release.kubectl("wait", "--for=condition=Ready", f"--timeout={seconds}s", "--all",
+                             kinds + ",objectstores.jetstream.nats.io", seconds=seconds + 30)
+
+    async def streams(self):
+        client = await nats.connect(self.three.url(), connect_timeout=10)
+        try:
+            return {stream.config.name: stream for stream in await client.jetstream(timeout=10).streams_info()}
+        finally:
+            await client.close()
+
+    def reconciles(self):
+        self.needs_release()
+        self.apply()
+        self.ready()
+        found = asyncio.run(self.streams())
+        expect(set(found) - {"KEPT"}, {"ORDERS", "ORDERS_AUDIT", "KV_settings", "KV_sessions", "OBJ_invoices"}, "streams")
+        expect(found["ORDERS"].state.consumer_count >= 2, True, "consumers")
+        return f"{len(found) - 1} streams"
+
+    def takes_over(self):
+        release = self.needs_release()
+        before = self.holder()
+        pods = release.kubectl("get", "pods", "-l", "app=nack", "-o", "name").split()
+        (working,) = [pod for pod in pods if pod.removeprefix("pod/") in before]
+        release.kubectl("delete", working, "--wait=false")
+        patiently(lambda: self.holder() not in ("", before), PATIENCE, lambda: f"another holder than {before}")
+        release.kubectl("patch", "stream.jetstream.nats.io", "orders", "--type=merge", "-p",
+                        '{"spec":{"description":"changed"}}')
+        patiently(lambda: asyncio.run(self.streams())["ORDERS"].config.description == "changed", PATIENCE,
+                  lambda: "the change of a manifest")
+        self.ready()
+
+    def deletes(self):
+        release = self.needs_release()
+        for kind in ("consumers", "keyvalues", "objectstores", "streams"):
+            release.kubectl("delete", f"{kind}.jetstream.nats.io", "--all", f"--timeout={PATIENCE}s",
+                            seconds=PATIENCE + 30)
+        expect(set(asyncio.run(self.streams())), {"KEPT"}, "streams")
+        self.node.helm("uninstall", "nack", "-n", release.namespace, "--wait")
+
+
 class Publisher(threading.Thread):
     """Publishes and counts what was acknowledged, until it is stopped. A publish that fails is sent again with the same
     id, so that it counts once."""
@@ -311,7 +387,7 @@ class Publisher(threading.Thread):
         while not self.ends.is_set() or number > self.acknowledged:
             number = self.acknowledged + 1
             try:
-                await stream.publish("orders.more", b"order", headers={"Nats-Msg-Id": str(number)})
+                await stream.publish("kept.more", b"message", headers={"Nats-Msg-Id": str(number)})
                 self.acknowledged = number
                 await asyncio.sleep(0.005)
             except Exception:

@@ -238,6 +238,7 @@ def in_little_memory(context, fill):
         server.stop()
         started = time.monotonic()
         server.start()
+        suite.expect(must(server, "STREAM.INFO.S")["state"]["messages"], result["acknowledged"], "after a restart")
         seconds = time.monotonic() - started
         suite.check(seconds < RESTART_SECONDS, f"ready after {seconds:.2f} s")
         after = peak_megabytes(server)

@@ -126,15 +126,20 @@ def consumers(context):
             process = start(context, "consume", server.port, "S", f"c{number}", 100_000_000, 500, file)
             time.sleep(chance.uniform(SHORTEST, LONGEST))
             server.kill()
-            notes.append(finish(process)["confirmed"])
-            suite.check(notes[-1] > 0, "nothing was confirmed")
+            seen = finish(process)
+            suite.check(seen["confirmed"] > 0, "nothing was confirmed")
             server.start()
             time.sleep(1.5)  # ack_wait: what was under way comes again, what was confirmed does not
-            result = run(context, "redelivered", server.port, "S", f"c{number}", file)
-            suite.expect(result["received"], 200_000 - notes[-1], "messages that were not confirmed")
+            result = run(context, "redelivered", server.port, "S", f"c{number}", file, allowed=(0, 1))
+            notes.append(f"{seen['confirmed']} confirmed, {result['again']} of them came again")
+            if not suite_commandline.is_real_nats_server(context):
+                suite.expect(result["again"], 0, "came again though confirmed")
+            # What was acknowledged and not confirmed any more may come or not; all the rest must.
+            least = 200_000 - seen["received"]
+            suite.check(result["received"] >= least, f"{result['received']} came, not {least}: {notes[-1]}")
     finally:
         server.stop()
-    return f"seed {context.seed}: confirmed {notes} of 200,000, none came again"
+    return f"seed {context.seed}: {'; '.join(notes)}"
 
 
 def full_disk(context):
@@ -208,6 +213,12 @@ def has_stream(server):
     return "error" not in request(server, "STREAM.INFO.S")
 
 
+def peak_megabytes(server):
+    """The most resident memory that the server ever had."""
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmHWM:\s*(\d+)", file.read()).group(1)) >> 10
+
+
 def in_little_memory(context, fill):
     """`fill(server, file)` publishes; then restart, verification and consuming, all in 128 MiB."""
     if suite_commandline.is_real_nats_server(context):
@@ -223,21 +234,23 @@ def in_little_memory(context, fill):
         server.start()
         must(server, "STREAM.CREATE.S", STREAM)
         result = fill(server, file)
-        resident = server.resident_kilobytes() >> 10
+        resident = peak_megabytes(server)
         server.stop()
         started = time.monotonic()
         server.start()
+        suite.expect(must(server, "STREAM.INFO.S")["state"]["messages"], result["acknowledged"], "after a restart")
         seconds = time.monotonic() - started
         suite.check(seconds < RESTART_SECONDS, f"ready after {seconds:.2f} s")
-        after = server.resident_kilobytes() >> 10
+        after = peak_megabytes(server)
         run(context, "verify", server.port, "S", file, seconds=600)
         must(server, "CONSUMER.CREATE.S.c", {"stream_name": "S", "config": {**CONSUMER, "ack_wait": 60_000_000_000}})
         eaten = run(context, "consume", server.port, "S", "c", result["acknowledged"], 500, context.folder / "eaten",
                     seconds=900)
         suite.expect(eaten["confirmed"], result["acknowledged"], "consumed and confirmed")
         suite.check(server.is_alive() and group.killed() == 0, "killed for want of memory")
-        return (f"{result['acknowledged']} at {result['rate']:.0f}/s, {resident} MiB resident; restart {seconds:.2f} s,"
-                f" {after} MiB; consumed at {eaten['rate']:.0f}/s; group's peak {group.peak_megabytes()} MiB with cache")
+        return (f"{result['acknowledged']} at {result['rate']:.0f}/s, {resident} MiB resident at most;"
+                f" restart {seconds:.2f} s, {after} MiB; consumed at {eaten['rate']:.0f}/s,"
+                f" {peak_megabytes(server)} MiB; the group's peak {group.peak_megabytes()} MiB with the page cache")
     finally:
         if group.killed():
             print(f"     killed in the memory group: {server.log()[-500:]}", flush=True)

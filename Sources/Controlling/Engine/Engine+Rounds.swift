@@ -31,11 +31,17 @@ extension Engine {
         guard let self, let site else { return answer("the controller stops") }
         self.confirm(step, at: site, answer)
       },
+      concluded: { [weak self, weak site] asset, outcome, settled in
+        guard let self, let site else { return }
+        self.noteAttempt(order, asset, outcome)
+        let isHandled = self.apply(outcome, asset, at: site, order, settled: settled, generations)
+        if !isHandled { self.tellPruned(asset, outcome) }
+      },
       completed: { [weak self, weak site] result in
         guard let self, let site else { return }
         site.round = nil
         self.counters.roundEnded(nanoseconds: self.environment.now - begun)
-        self.finish(site, order, result, generations)
+        self.finish(site, result)
       })
     site.round = round
     round.start()
@@ -111,20 +117,13 @@ extension Engine {
 
   // MARK: - After a round
 
-  private func finish(
-    _ site: Site, _ order: RoundOrder, _ result: Round.Result, _ generations: [ResourceIdentity: Int64]
-  ) {
-    noteAttempts(order, result)
+  private func finish(_ site: Site, _ result: Round.Result) {
     if let failure = result.failure {
-      fail(site, order, failure)
+      fail(site, failure)
     } else {
       site.backoff.reset()
       site.hasToldFailure = false
       site.restsUntil = 0
-      for (asset, outcome) in result.outcomes.sorted(by: { $0.key.description < $1.key.description }) {
-        let handled = apply(outcome, asset, at: site, order, settled: result.settled[asset], generations)
-        if !handled { tellPruned(asset, outcome) }
-      }
     }
     let deferred = site.deferred
     site.deferred = []
@@ -138,20 +137,18 @@ extension Engine {
   }
 
   /// From here on an asset is the resource's, even if it is to be deleted by now, or the answer was lost.
-  private func noteAttempts(_ order: RoundOrder, _ result: Round.Result) {
-    for (asset, outcome) in result.outcomes {
-      guard let resource = order.desired.assets[asset]?.resource, let record = records[ResourceIdentity(resource)]
-      else { continue }
-      switch outcome {
-      case .created, .updated: record.wasReconciled = true
-      case .failed(.client, let changes) where changes.isEmpty: record.wasReconciled = true
-      default: break
-      }
+  private func noteAttempt(_ order: RoundOrder, _ asset: AssetIdentity, _ outcome: AssetOutcome) {
+    guard let resource = order.desired.assets[asset]?.resource, let record = records[ResourceIdentity(resource)]
+    else { return }
+    switch outcome {
+    case .created, .updated: record.wasReconciled = true
+    case .failed(.client, let changes) where changes.isEmpty: record.wasReconciled = true
+    default: break
     }
   }
 
   /// Nothing could be found out: the site rests.
-  private func fail(_ site: Site, _ order: RoundOrder, _ failure: JetStreamError) {
+  private func fail(_ site: Site, _ failure: JetStreamError) {
     site.needsFullRound = true
     // The connection tells about itself; a single slow answer is not worth a word.
     if case .client(.disconnected) = failure { return }

@@ -47,11 +47,8 @@ struct RoundOrder: Sendable {
 /// Invariant: used on the engine's loop only; `completed` is called once, not after `cancel`.
 final class Round: @unchecked Sendable {
   struct Result: Sendable {
-    var outcomes: [AssetIdentity: AssetOutcome] = [:]
     /// Nothing could be found out.
     var failure: JetStreamError?
-    /// Settled configurations that are needed from here on.
-    var settled: [AssetIdentity: SettledConfiguration] = [:]
     /// Of a dry run.
     var plan: Plan?
   }
@@ -65,6 +62,7 @@ final class Round: @unchecked Sendable {
   private let environment: any EngineEnvironment
   /// Asks whether an asset may really go.
   private let confirm: (PlanStep, @escaping @Sendable (String?) -> Void) -> Void
+  private let concluded: (AssetIdentity, AssetOutcome, SettledConfiguration?) -> Void
   private var completed: ((Result) -> Void)?
   private var observation: Observation
   private var observed = ObservedState()
@@ -75,15 +73,20 @@ final class Round: @unchecked Sendable {
   private var failedStreams: Set<String> = []
   private let now: Timestamp
 
+  /// - Parameters:
+  ///   - concluded: what became of an asset, as soon as that is known, with what is settled from here on.
+  ///   - completed: the round has ended.
   init(
     _ order: RoundOrder, link: any ServerLink, environment: any EngineEnvironment,
     confirm: @escaping (PlanStep, @escaping @Sendable (String?) -> Void) -> Void,
+    concluded: @escaping (AssetIdentity, AssetOutcome, SettledConfiguration?) -> Void,
     completed: @escaping (Result) -> Void
   ) {
     self.order = order
     self.link = link
     self.environment = environment
     self.confirm = confirm
+    self.concluded = concluded
     self.completed = completed
     now = environment.wallTime
     let deleting = order.deleting.compactMap { DesiredAsset($0)?.identity }
@@ -96,6 +99,12 @@ final class Round: @unchecked Sendable {
   func cancel() { completed = nil }
 
   private var isCancelled: Bool { completed == nil }
+
+  private func conclude(
+    _ identity: AssetIdentity, _ outcome: AssetOutcome, settled: SettledConfiguration? = nil
+  ) {
+    if !isCancelled { concluded(identity, outcome, settled) }
+  }
 
   private func end() {
     let completed = self.completed
@@ -138,7 +147,7 @@ final class Round: @unchecked Sendable {
 
   private func plan() {
     observed = observation.state
-    for (identity, reason) in observation.unknown { result.outcomes[identity] = .blocked("\(identity): \(reason)") }
+    for (identity, reason) in observation.unknown { conclude(identity, .blocked("\(identity): \(reason)")) }
     var plan = planner(settled: order.settled).plan(
       desired: order.desired, deleting: order.deleting, observed: observed)
     var isResting = false
@@ -159,8 +168,8 @@ final class Round: @unchecked Sendable {
     }
     for step in plan.steps where step.requests.isEmpty { note(step) }
     for resource in order.deleting {
-      guard let identity = DesiredAsset(resource)?.identity, result.outcomes[identity] == nil else { continue }
-      if !plan.steps.contains(where: { $0.identity == identity }) { result.outcomes[identity] = .absent }
+      guard let identity = DesiredAsset(resource)?.identity, observation.unknown[identity] == nil else { continue }
+      if !plan.steps.contains(where: { $0.identity == identity }) { conclude(identity, .absent) }
     }
     if isResting {
       for identity in order.resting where identity.isStream && observed.configurations[identity] == nil {
@@ -174,18 +183,19 @@ final class Round: @unchecked Sendable {
   private func note(_ step: PlanStep) {
     switch step.outcome {
     case .unchanged:
-      result.outcomes[step.identity] = .unchanged(observed.configurations[step.identity] ?? JSONObject())
-      keepSettled(step.identity)
+      conclude(
+        step.identity, .unchanged(observed.configurations[step.identity] ?? JSONObject()),
+        settled: neededSettled(step.identity))
     case .refused(let refusal, let changes, let message):
-      result.outcomes[step.identity] = .refused(refusal, changes, message: message)
+      conclude(step.identity, .refused(refusal, changes, message: message))
     case .create, .update, .delete: break
     }
   }
 
   /// A settled configuration stays only where the plan would be another without it.
-  private func keepSettled(_ identity: AssetIdentity) {
-    guard let settled = order.settled[identity] else { return }
-    if !differences(of: identity, settled: [:]).isEmpty { result.settled[identity] = settled }
+  private func neededSettled(_ identity: AssetIdentity) -> SettledConfiguration? {
+    guard let settled = order.settled[identity] else { return nil }
+    return differences(of: identity, settled: [:]).isEmpty ? nil : settled
   }
 
   // MARK: - Carry out
@@ -204,15 +214,15 @@ final class Round: @unchecked Sendable {
 
   private func begin(_ step: PlanStep) {
     if let obstacle = obstacle(step) {
-      result.outcomes[step.identity] = .blocked(obstacle)
       if step.identity.isStream { failedStreams.insert(step.identity.stream) }
+      conclude(step.identity, .blocked(obstacle))
       return
     }
     inFlight += 1
     guard case .delete = step.outcome else { return send(step, 0) }
     confirm(step) { reason in
       guard let reason else { return self.send(step, 0) }
-      self.result.outcomes[step.identity] = .kept(reason)
+      self.conclude(step.identity, .kept(reason))
       self.ended()
     }
   }
@@ -253,13 +263,12 @@ final class Round: @unchecked Sendable {
     if case .delete = step.outcome, let code = error.errorCode,
       [APIError.streamNotFound, APIError.consumerNotFound].contains(code)
     {
-      result.outcomes[step.identity] = .absent
-      return
+      return conclude(step.identity, .absent)
     }
     var changes: [ConfigurationChange] = []
     if case .update(let asked) = step.outcome { changes = asked }
     if case .create = step.outcome, step.identity.isStream { failedStreams.insert(step.identity.stream) }
-    result.outcomes[step.identity] = .failed(error, changes)
+    conclude(step.identity, .failed(error, changes))
   }
 
   // MARK: - Verify
@@ -268,29 +277,23 @@ final class Round: @unchecked Sendable {
     let identity = step.identity
     if case .delete = step.outcome {
       observed.configurations[identity] = nil
-      result.outcomes[identity] = .deleted
-      return
+      return conclude(identity, .deleted)
     }
     // Pausing a consumer answers without its configuration; the next round verifies.
     guard let configuration = answer["config"]?.object else {
-      result.outcomes[identity] = .updated(changes(step), observed.configurations[identity] ?? JSONObject())
-      return
+      return conclude(identity, .updated(changes(step), observed.configurations[identity] ?? JSONObject()))
     }
     observed.configurations[identity] = configuration
-    var settled: [AssetIdentity: SettledConfiguration] = [:]
+    var settled: SettledConfiguration?
     if !differences(of: identity, settled: [:]).isEmpty, let asset = order.desired.assets[identity] {
-      settled[identity] = SettledConfiguration(sent: asset.configuration, answered: configuration)
+      settled = SettledConfiguration(sent: asset.configuration, answered: configuration)
     }
-    let left = differences(of: identity, settled: settled)
-    guard left.isEmpty else {
-      result.outcomes[identity] = .ignored(left)
-      return
-    }
-    result.settled.merge(settled) { _, new in new }
+    let left = differences(of: identity, settled: settled.map { [identity: $0] } ?? [:])
+    guard left.isEmpty else { return conclude(identity, .ignored(left)) }
     if case .create = step.outcome {
-      result.outcomes[identity] = .created(configuration)
+      conclude(identity, .created(configuration), settled: settled)
     } else {
-      result.outcomes[identity] = .updated(changes(step), configuration)
+      conclude(identity, .updated(changes(step), configuration), settled: settled)
     }
   }
 

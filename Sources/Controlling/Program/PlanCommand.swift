@@ -110,6 +110,9 @@ final class PlanCommand: @unchecked Sendable {
     order.prunes = order.prunes && order.ownership != nil
     let round = Round(
       order, link: link, environment: environment, confirm: { _, answer in answer("a plan changes nothing") },
+      concluded: { [weak self] _, outcome, _ in
+        if case .blocked(let text) = outcome { self?.warnings += "warning: \(text)\n" }
+      },
       completed: { [weak self] result in
         guard let self else { return }
         self.rounds[key] = nil
@@ -119,7 +122,6 @@ final class PlanCommand: @unchecked Sendable {
           return self.timeOut()
         }
         self.plans[key] = result.plan
-        for case .blocked(let text) in result.outcomes.values { self.warnings += "warning: \(text)\n" }
         if self.plans.count == self.orders.count { self.report() }
       })
     rounds[key] = round

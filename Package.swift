@@ -69,7 +69,7 @@ let package = Package(
     quietRoom("Exporting", ["Bytes", "JSON", "Flags", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
     quietRoom("Reconciliation", ["Bytes", "JSON", "CYAML"]),
-    quietRoom("Kubernetes", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Reconciliation"]),
+    quietRoom("Kubernetes", ["Bytes", "JSON", "Reactor", "HTTP", "Reconciliation", "CSystem"]),
     quietRoom(
       "Controlling",
       [

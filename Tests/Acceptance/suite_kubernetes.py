@@ -47,9 +47,12 @@ def tests(context):
         ("the original's rights, which know no Leases: it works and says so", original_rights),
         ("killed and started again: what happened meanwhile is done", killed),
         ("two replicas: one works, a killed leader is followed", leader_killed),
+        ("two replicas: a leader that stood still steps down", leader_paused),
         ("two replicas: a leader that is stopped hands over at once", leader_stopped),
         ("through kubectl proxy", through_proxy),
         ("an exec plugin and its tokens", exec_plugin),
+        ("as in a pod: the service account, its token read again", in_pod),
+        ("no way to an API server: told, exit code 1", no_cluster),
         ("conditions and finalizers of others stay", others),
     ]
     alone = [
@@ -570,6 +573,30 @@ def leader_killed(context):
                 replica.kill()
 
 
+def leader_paused(context):
+    namespace = shared().namespace()
+    with jetstream(context) as server:
+        replicas = [controller(context, server, namespace).start() for _ in range(2)]
+        try:
+            first = wait_until(lambda: next((one for one in replicas if leads(one)), None), 20, "a leader")
+            second = next(one for one in replicas if one is not first)
+            namespace.create("Stream", "orders", stream("ORDERS"))
+            namespace.wait_ready("Stream", "orders")
+            first.process.send_signal(signal.SIGSTOP)
+            namespace.edit("Stream", "orders", description="by the second")
+            namespace.wait_ready("Stream", "orders", 40)
+            first.process.send_signal(signal.SIGCONT)
+            first.wait_for_log("does not lead any more")
+            namespace.edit("Stream", "orders", description="by the second again")
+            namespace.wait_ready("Stream", "orders")
+            expect(first.log().count("leads now"), 1, "how often the first one led")
+            check("by the second" not in first.log() and "updated stream" not in first.log(), "the first one worked on")
+        finally:
+            for replica in replicas:
+                replica.process.send_signal(signal.SIGCONT)
+                replica.kill()
+
+
 def leader_stopped(context):
     namespace = shared().namespace()
     with jetstream(context) as server:
@@ -642,6 +669,50 @@ print(json.dumps({"apiVersion": info["apiVersion"], "kind": "ExecCredential",
         check(len(runs) < 30, f"the plugin was run {len(runs)} times")
 
 
+def in_pod(context):
+    if os.geteuid() != 0:
+        raise Missing("root, to give the controller a /run of its own")
+    cluster = shared()
+    namespace = cluster.namespace()
+    cluster.kubectl("apply", "-n", namespace.name, "-f", str(ROOT / "deploy/rbac/namespace.yaml"))
+    account = Path(tempfile.mkdtemp(dir=context.folder))
+    (account / "token").write_text("expired")
+    (account / "namespace").write_text(namespace.name)
+    (account / "ca.crt").write_text(Path(cluster.environment["RIG_KUBE_CA"]).read_text())
+    host, port = cluster.server.removeprefix("https://").split(":")
+    wrapper = Path(tempfile.mkdtemp(dir=context.folder)) / "pod"
+    wrapper.write_text(f"""#!/bin/sh
+exec unshare --mount sh -c 'mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io &&
+  ln -s {account} /run/secrets/kubernetes.io/serviceaccount && exec {program()} "$@"' pod "$@"
+""")
+    wrapper.chmod(0o755)
+    environment = {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
+    with jetstream(context) as server, Controller(
+            str(wrapper), context.folder, cluster, ["-s", server.url(), "-namespace", namespace.name],
+            environment=environment, kubeconfig="") as running:
+        running.wait_for_log("Unauthorized")
+        (account / "token").write_text(namespace.service_account_token() + "\n")
+        namespace.create("Stream", "orders", stream("ORDERS"))
+        namespace.wait_ready("Stream", "orders", 60)
+
+
+def no_cluster(context):
+    folder = Path(tempfile.mkdtemp(dir=context.folder))
+    (folder / "broken").write_text("current-context: nowhere\n")
+    cases = [
+        ([], "this is no pod"),
+        (["-kubeconfig", str(folder / "missing")], "missing: no such file"),
+        (["-kubeconfig", str(folder / "broken")], "context nowhere does not exist"),
+        (["--kube-api", "ftp://x"], "must be http://HOST"),
+    ]
+    environment = {**{name: value for name, value in os.environ.items() if name != "KUBECONFIG"}, "HOME": str(folder)}
+    for flags, text in cases:
+        done = subprocess.run([program(), "-s", "nats://127.0.0.1:1", *flags], env=environment, capture_output=True,
+                              text=True, timeout=20)
+        expect(done.returncode, 1, f"exit code with {flags}")
+        check("get kubernetes rest config" in done.stderr and text in done.stderr, done.stderr)
+
+
 def others(context):
     namespace = shared().namespace()
     with jetstream(context) as server, controller(context, server, namespace):
@@ -708,6 +779,9 @@ def expired(context):
         lists = dict(own_lists(running))
         running.process.send_signal(signal.SIGSTOP)
         try:
+            # What happened on a connection that is still there would wait in it.
+            cluster.tool("stop-api")
+            cluster.tool("start-api", seconds=90)
             namespace.edit("Stream", "edited", description="unseen")
             namespace.delete("Stream", "deleted")
             # Gone without the controller ever hearing of it.

@@ -52,6 +52,16 @@ import Testing
     #expect((retry.wait(after: error, random: 0) != nil) == isRepeated)
   }
 
+  @Test func whatHasANameIsNotMadeTwice() {
+    for (metadata, isRepeated) in [
+      (["name": .string("x")] as JSONObject, true), (["generateName": .string("x-")], false),
+    ] {
+      let request = ResourceRequest.create(.events, namespace: "n", .object(["metadata": .object(metadata)]))
+      var retry = RequestRetry(request)
+      #expect((retry.wait(after: .interrupted("x"), random: 0) != nil) == isRepeated)
+    }
+  }
+
   @Test func waitsGrowAreBoundedAndEnd() {
     var retry = RequestRetry(ResourceRequest("GET", "/"))
     let waits = (0..<5).map { _ in retry.wait(after: .unreachable("x"), random: 0) }

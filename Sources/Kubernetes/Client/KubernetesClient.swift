@@ -182,6 +182,8 @@ public final class KubernetesClient: @unchecked Sendable {
     options.tls = try credential.tls.map { try TLSContext(.client, $0) }
     options.tlsServerName = configuration.tlsServerName
     options.keepsConnectionsAlive = true
+    // Before the server does, which closes after 90 s.
+    options.idleTimeoutNanoseconds = 60_000_000_000
     options.collectedBodyBytes = KubernetesLimits.answerBytes
     options.maximumWaiting = Self.waitingRequests
     options.maximumConnectionsPerHost = Self.requestConnections

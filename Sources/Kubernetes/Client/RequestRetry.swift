@@ -4,14 +4,13 @@ struct RequestRetry: Sendable {
   static let longestWait: Int64 = 30_000_000_000
 
   private let attempts: Int
-  private let isIdempotent: Bool
+  private let isRepeatable: Bool
   private var made = 1
   private var backoff = Backoff(first: 100_000_000, most: 5_000_000_000)
 
   init(_ request: ResourceRequest) {
     attempts = request.attempts
-    // A merge patch or an update done twice is done; an object created twice are two, or an error.
-    isIdempotent = request.method != "POST"
+    isRepeatable = request.isRepeatable
   }
 
   /// Nanoseconds to wait before the next attempt; nil when the error is final.
@@ -27,12 +26,12 @@ struct RequestRetry: Sendable {
   private func isWorthAnother(_ error: KubernetesError) -> Bool {
     switch error {
     case .unreachable: true
-    case .interrupted: isIdempotent
+    case .interrupted: isRepeatable
     case .status(let status):
       switch status.code {
       case 429: true
-      case 503: isIdempotent || status.retryAfterSeconds != nil
-      case 502, 504: isIdempotent
+      case 503: isRepeatable || status.retryAfterSeconds != nil
+      case 502, 504: isRepeatable
       case 500: status.retryAfterSeconds != nil
       default: false
       }

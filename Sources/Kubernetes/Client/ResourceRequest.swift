@@ -34,6 +34,8 @@ public struct ResourceRequest: Sendable {
   var query: [(name: String, value: String)] = []
   var contentType = "application/json"
   var body: [UInt8] = []
+  /// Done twice it is done: what is made under a name of its own cannot be made twice.
+  private(set) var isRepeatable: Bool
   /// For the whole request; nil for watches.
   public var timeoutNanoseconds: Int64? = 30_000_000_000
   /// Attempts when the server cannot answer now (`RequestRetry`); 1 for none but the first.
@@ -42,6 +44,7 @@ public struct ResourceRequest: Sendable {
   init(_ method: String, _ path: String) {
     self.method = method
     self.path = path
+    isRepeatable = method != "POST"
   }
 
   public static func get(_ type: ResourceType, _ key: ObjectKey) -> ResourceRequest {
@@ -51,6 +54,7 @@ public struct ResourceRequest: Sendable {
   /// The server names the object when it has `generateName` only.
   public static func create(_ type: ResourceType, namespace: String, _ object: JSONValue) -> ResourceRequest {
     var request = ResourceRequest("POST", type.path(namespace: namespace.isEmpty ? nil : namespace))
+    request.isRepeatable = object["metadata"]?["name"]?.string != nil
     request.body = object.json(escapesHTML: false)
     return request
   }

@@ -142,8 +142,16 @@ private let firstWait = Reflector.Action.wait(nanoseconds: 800_000_000)
     var follower = Follower()
     _ = follower.reflector.start()
     _ = follower.page()
-    _ = follower.watchEnds(.unreachable("refused"))
+    for _ in 0..<5 {
+      _ = follower.watchEnds(.unreachable("refused"), after: 0)
+      _ = follower.timer()
+    }
+    _ = follower.watchEnds(.unreachable("refused"), after: 0)
     #expect(follower.reflector.serverReturned(now: 0, random: 0) == [.watch(after: "10", seconds: 300)])
+    // It is asked gently at first, whatever was before.
+    #expect(follower.watchEnds(status(404), after: 0) == [.report(status(404)), firstWait])
+    _ = follower.timer()
+    _ = follower.page()
     // What the server itself refused is no matter of reaching it.
     _ = follower.watchEnds(status(429, retryAfter: 9))
     #expect(follower.reflector.serverReturned(now: 0, random: 0).isEmpty)

@@ -141,6 +141,8 @@ struct Reflector: Sendable {
   /// Others get through to it again.
   mutating func serverReturned(now: Int64, random: Double) -> [Action] {
     guard case .waiting(_, isForServer: true) = state else { return [] }
+    // A server that has just started may need some moments more.
+    backoff.reset()
     return timerFired(now: now, random: random)
   }
 

@@ -36,8 +36,7 @@ NODES = ("nats-1", "nats-2", "nats-3")
 def tests(context):
     images = Images(context)
     single = Stack(images, "compose.single.yaml", "nats-single-test", NATS_IMAGE=NATSD)
-    stored = Stack(images, "compose.single.yaml", "nats-stored-test", NATS_IMAGE=PEER,
-                   NATS_CONFIG="single-jetstream.conf")
+    stored = Stack(images, "compose.single.yaml", "nats-stored-test", NATS_IMAGE=NATSD)
     cluster = Stack(images, "compose.yaml", "nats-cluster-test", NATS_IMAGE=PEER, EXPORTER_IMAGE=EXPORTER,
                     CONTROLLER_IMAGE=CONTROLLER, PROMETHEUS_IMAGE=PROMETHEUS)
     return [suite.Test(name, lambda f=function, s=stack: f(s), alone=True) for name, stack, function in [

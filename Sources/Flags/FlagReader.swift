@@ -1,4 +1,4 @@
-// Flags: command lines of programs whose originals are written in Go, but for natsd, whose flags have rules of their own
+// Flags: command lines of programs whose originals are written in Go. Natsd's own have further rules
 // (`Configuration`).
 
 /// Reads flags as Go's flag package does: `-name`, `--name`, `-name=value`, `-name value`; switches take a value only

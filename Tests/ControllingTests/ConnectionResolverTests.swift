@@ -8,7 +8,8 @@ import Testing
 @Suite struct ConnectionResolverTests {
   private func resource(_ kind: ResourceKind, _ spec: String) throws -> Resource {
     let text =
-      "apiVersion: jetstream.nats.io/v1beta2\nkind: \(kind.rawValue)\nmetadata: {name: r, namespace: n}\nspec: {\(spec)}"
+      "apiVersion: jetstream.nats.io/v1beta2\nkind: \(kind.rawValue)\nmetadata: {name: r, namespace: n}\n"
+      + "spec: {\(spec)}"
     let (resources, diagnostics) = ResourceReader.read(Array(text.utf8), file: "t")
     return try #require(resources.first, "\(diagnostics)")
   }
@@ -52,7 +53,8 @@ import Testing
 
     let own = try resolved(
       resolve(
-        "account: a, servers: ['nats://own'], creds: own.creds, nkey: own.nk, tls: {clientCert: c, clientKey: k, rootCas: [x, y]}",
+        "account: a, servers: ['nats://own'], creds: own.creds, nkey: own.nk, "
+          + "tls: {clientCert: c, clientKey: k, rootCas: [x, y]}",
         account: "servers: ['nats://account'], token: {token: t}, tls: {ca: a-ca, cert: a-c, key: a-k}"))
     #expect(own.servers == ["nats://own"] && own.authentication == .credentialsFile("own.creds"))
     #expect(own.authorities == ["x", "y"] && own.clientCertificate == "c" && own.clientKey == "k")

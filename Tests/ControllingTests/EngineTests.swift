@@ -272,7 +272,8 @@ import Testing
     let secret = SecretIdentity(namespace: "default", name: "login")
     scene.source.apply(
       .account, "team",
-      "name: team, servers: ['nats://a'], creds: {secret: {name: login}, file: user.creds}, tls: {secret: {name: login}, ca: ca.crt}"
+      "name: team, servers: ['nats://a'], creds: {secret: {name: login}, file: user.creds}, "
+        + "tls: {secret: {name: login}, ca: ca.crt}"
     )
     let stream = scene.source.apply(.stream, "orders", "name: ORDERS, account: team")
     scene.engine.start()

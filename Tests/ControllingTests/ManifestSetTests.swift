@@ -63,7 +63,8 @@ import Testing
   @Test func otherDocumentsArePassedOver() {
     var set = ManifestSet()
     let list =
-      "apiVersion: v1\nkind: List\nitems:\n- apiVersion: jetstream.nats.io/v1beta2\n  kind: Stream\n  metadata: {name: x}\n  spec: {name: X}\n"
+      "apiVersion: v1\nkind: List\nitems:\n- apiVersion: jetstream.nats.io/v1beta2\n  kind: Stream\n"
+      + "  metadata: {name: x}\n  spec: {name: X}\n"
     set.read(Array((list + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n---\n").utf8), file: "f.yaml")
     #expect(titles(&set) == ["Stream default/x 1"] && set.isComplete)
     set.read(Array("kind: Stream\n".utf8), file: "g.yaml")

@@ -16,6 +16,7 @@ public final class ControllerProgram: @unchecked Sendable {
   private static let stopNanoseconds: Int64 = 5_000_000_000
   /// Without work for so long the controller counts as idle.
   private static let idleNanoseconds: Int64 = 2_000_000_000
+  private static let looksBetweenReleases = 6
 
   private let options: ControllerOptions
   private let loop: EventLoop
@@ -24,7 +25,8 @@ public final class ControllerProgram: @unchecked Sendable {
   private let engine: Engine
   private var servers: [HTTPServer] = []
   private var isStopping = false
-  private var hasReleased = false
+  /// Looks in a row that found nothing done.
+  private var idleLooks = 0
 
   public init(_ options: ControllerOptions, source: any ResourceSource, loop: EventLoop, logger: Logger) {
     self.options = options
@@ -129,10 +131,9 @@ public final class ControllerProgram: @unchecked Sendable {
     loop.schedule(afterNanoseconds: Self.idleNanoseconds) { [weak self] in
       guard let self, !self.isStopping else { return }
       let now = self.engine.workCount
-      if now != before {
-        self.hasReleased = false
-      } else if !self.hasReleased {
-        self.hasReleased = true
+      self.idleLooks = now == before ? self.idleLooks + 1 : 0
+      // Again from time to time: probes, scrapes and looks at folders bring code back.
+      if self.idleLooks % Self.looksBetweenReleases == 1 {
         csys_release_memory()
         csys_forget_code()
       }

@@ -17,8 +17,8 @@ enum ValidateCommand {
       outcome.output = String(decoding: document.json(style: .pretty, escapesHTML: false), as: UTF8.self) + "\n"
     } else {
       outcome.errors = loader.text
-      outcome.output =
-        "\(loader.resources.count) good manifests in \(loader.fileCount) files, \(errors) errors, \(warnings) warnings\n"
+      let good = "\(loader.resources.count) good manifests in \(loader.fileCount) files"
+      outcome.output = "\(good), \(errors) errors, \(warnings) warnings\n"
     }
     return outcome
   }

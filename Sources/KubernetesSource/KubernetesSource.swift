@@ -162,6 +162,7 @@ public final class KubernetesSource: ResourceSource, @unchecked Sendable {
       kinds[kind]?.isMissing = false
       kinds[kind]?.lists += 1
       kinds[kind]?.lastFailure = ""
+      log(.debug, "\(kind.plural).\(ResourceFields.group) have been listed")
       tellSynced()
     }
   }
@@ -224,11 +225,12 @@ public final class KubernetesSource: ResourceSource, @unchecked Sendable {
     state.failures += 1
     let text = "\(error)"
     let now = client.loop.clock.monotonicNanoseconds()
-    if text != state.lastFailure || now >= state.lastLogged + Self.repeatNanoseconds {
+    let isNews = text != state.lastFailure || now >= state.lastLogged + Self.repeatNanoseconds
+    if isNews {
       state.lastFailure = text
       state.lastLogged = now
-      log(.warning, "\(kind.plural).\(ResourceFields.group) cannot be watched: \(text)")
     }
+    log(isNews ? .warning : .debug, "\(kind.plural).\(ResourceFields.group) cannot be watched: \(text)")
     let wasMissing = state.isMissing
     // A cluster may have the definitions of some kinds only.
     if error.isNotFound, !state.isSynchronized { state.isMissing = true }

@@ -80,7 +80,7 @@ private let firstWait = Reflector.Action.wait(nanoseconds: 800_000_000)
     _ = follower.page()
     #expect(follower.watchEnds(status(410)) == [firstPage])
     _ = follower.page("30")
-    // At once after it began: with a wait, so that a broken server is not stormed.
+    // Right after a list: with a wait, so that a broken server is not stormed.
     #expect(follower.watchEnds(status(410), after: 0) == [firstWait])
     #expect(follower.timer() == [firstPage])
   }

@@ -44,6 +44,7 @@ struct Reflector: Sendable {
   private var expiredLists = 0
   private var backoff = Backoff(first: 800_000_000, most: 10_000_000_000, factor: 2, jitter: 0.5)
   private var watchBegan: Int64 = 0
+  private var listEnded: Int64?
 
   init(mode: Mode = .watch) {
     self.mode = mode
@@ -61,6 +62,7 @@ struct Reflector: Sendable {
       return [.list(limit: limit, continuation: page.continuation)]
     }
     expiredLists = 0
+    listEnded = now
     pageLimit = KubernetesLimits.pageObjects
     if case .poll(let interval) = mode {
       backoff.reset()
@@ -115,8 +117,9 @@ struct Reflector: Sendable {
       return wasGood ? beginWatch(now: now, random: random) : wait(.watch, nil, random)
     }
     if error.isExpired {
-      // Not a failure: the server keeps some minutes of history.
-      return wasGood ? beginList() : wait(.list(limit: pageLimit, continuation: ""), nil, random)
+      // Not a failure: the server keeps some minutes of history. But not list after list.
+      let isOld = listEnded.map { now - $0 >= Self.goodWatchNanoseconds } ?? true
+      return isOld ? beginList() : wait(.list(limit: pageLimit, continuation: ""), nil, random)
     }
     switch error {
     case .status(let status) where status.code != 429 && status.code < 500:

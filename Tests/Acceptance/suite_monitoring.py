@@ -10,6 +10,7 @@ import time
 
 import browser
 import certificates
+import monitoring_jetstream
 import servers
 import suite
 from monitoring_client import Client, get, monitor_url
@@ -20,6 +21,7 @@ VOLATILE = {
     "rtt", "idle", "stop", "config_load_time", "config_digest", "update_time", "id", "seq", "time", "timestamp", "go",
     "git_commit", "sid", "num_cache", "num_inserts", "num_removes", "num_matches", "cache_hit_rate", "max_fanout",
     "avg_fanout", "spki_sha256", "cert_sha256", "tls_cert_not_after", "pending_bytes", "/connz",
+    "created", "first_ts", "last_ts", "last_active", "ts", "store_dir", "pause_remaining", "pinned_client_id", "pinned_ts",
 }
 
 CONFIG = """
@@ -213,11 +215,18 @@ class Pair:
         self.collect = collect
         self.lock = threading.Lock()
         self.answers = None
+        self.failure = None
 
     def __getitem__(self, question):
         with self.lock:
+            if self.failure:
+                raise suite.Failure(f"as before: {self.failure}")
             if self.answers is None:
-                self.answers = [self.collect(binary) for binary in (self.context.needs_peer(), self.context.server)]
+                try:
+                    self.answers = [self.collect(binary) for binary in (self.context.needs_peer(), self.context.server)]
+                except Exception as failure:
+                    self.failure = failure
+                    raise
         return [answers[question] for answers in self.answers]
 
 
@@ -232,12 +241,30 @@ def tests(context):
             scene.close()
             return answers
 
+    def collect_jetstream(binary):
+        with servers.running(binary, context.folder, monitoring_jetstream.configuration(context.folder)) as server:
+            scene = monitoring_jetstream.play(Scene(server))
+            url = monitor_url(server)
+            answers = {path: get(url + path) for path in monitoring_jetstream.PATHS}
+            answers.update({request: scene.ask(*request) for request in monitoring_jetstream.REQUESTS})
+            answers.update({request: scene.ask(*request, seconds=0.3) for request in monitoring_jetstream.SILENT})
+            scene.close()
+            return answers
+
     pair = Pair(context, collect)
+    busy = Pair(context, collect_jetstream)
     found = [suite.Test(f"GET {path}", lambda p=path: compare_http(pair[p], p)) for path in PATHS]
     found += [suite.Test(f"{who} asks {subject} {body}".strip(), lambda r=(who, subject, body): compare_request(pair[r], r))
               for who, subject, body in REQUESTS]
     found += [suite.Test(f"silent: {subject} {body}".strip(), lambda r=(who, subject, body): compare_silence(pair[r]))
               for who, subject, body in SILENT]
+    found += [suite.Test(f"JetStream: GET {path}", lambda p=path: compare_http(busy[p], p))
+              for path in monitoring_jetstream.PATHS]
+    found += [suite.Test(f"JetStream: asked {subject} {body}".strip(), lambda r=(who, subject, body): compare_request(busy[r], r))
+              for who, subject, body in monitoring_jetstream.REQUESTS]
+    found += [suite.Test(f"JetStream: silent: {subject} {body}".strip(),
+                         lambda r=(who, subject, body): compare_silence(busy[r]))
+              for who, subject, body in monitoring_jetstream.SILENT]
     found += [suite.Test(name, lambda t=test: t(context)) for name, test in OTHERS.items()]
     return found
 
@@ -312,10 +339,16 @@ def normal(value, name=""):
     if isinstance(value, dict):
         return {key: normal(member, key) for key, member in value.items()}
     if isinstance(value, list):
-        return sorted((normal(item, name) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
+        return sorted((normal(item, name) for item in value), key=order)
     if name in VOLATILE:
         return f"<{kind(value)}>"
     return value
+
+
+def order(item):
+    """What has a name stands where its name does: one difference moves nothing else."""
+    name = item.get("name") if isinstance(item, dict) else None
+    return (str(name or ""), json.dumps(item, sort_keys=True))
 
 
 def kind(value):

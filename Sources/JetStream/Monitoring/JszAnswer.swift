@@ -74,6 +74,8 @@ struct JszStream: Sendable, JSONWritable {
   let created: Int64
   let state: StreamState
   let publicConsumerCount: Int
+  /// The name of this server.
+  let leader: String
   /// nil: not asked for, and neither are the consumers'.
   var configuration: StreamConfiguration?
   var consumers: [ConsumerInfo] = []
@@ -83,6 +85,10 @@ struct JszStream: Sendable, JSONWritable {
     writer.beginObject()
     writer.field("name", name)
     writer.field("created", Timestamp(unixNanoseconds: created))
+    writer.key("cluster")
+    writer.beginObject()
+    writer.field("leader", leader)
+    writer.endObject()
     writer.field("config", ifPresent: configuration)
     writer.field("state", state)
     write(consumers, "consumer_detail", to: &writer)

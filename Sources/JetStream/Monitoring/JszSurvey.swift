@@ -111,7 +111,7 @@ private final class JszSurveyPart: @unchecked Sendable {
     let publicCount = all.reduce(0) { $0 + ($1.machine.configuration.direct ? 0 : 1) }
     var stream = JszStream(
       name: target.handle.name, created: target.handle.created, state: runner.currentState(),
-      publicConsumerCount: publicCount)
+      publicConsumerCount: publicCount, leader: loop.service.server.serverName)
     if target.isListed, options.streams {
       if options.configurations { stream.configuration = runner.configuration }
       if options.consumers { consumers = all.filter(isWanted).sorted { $0.number > $1.number } }

@@ -46,6 +46,10 @@ CONSUMERS = [
     ("b", "WORK", {"durable_name": "worker", "ack_policy": "explicit", "max_ack_pending": 50}),
 ]
 
+# Who is asked here tells how many subscriptions an account has.
+COUNTED = {f"{question}{name}{rest}" for name in ("A", "B", "C", "OFF") for question, rest in (
+    ("/accountz?acc=", ""), ("$SYS.REQ.ACCOUNT.", ".INFO"))}
+
 DEEP = "accounts=1&streams=1&consumers=1&direct-consumers=1&config=1&raft=1"
 
 PATHS = [

@@ -146,6 +146,19 @@ extension Monitor {
         accounts: name.isEmpty ? settings.accounts.keys.sorted() : [], detail: detail))
   }
 
+  /// What nats-server maps where JetStream has a domain; natsd listens to both spellings instead (FEATURES 3.186).
+  private func domainMappings(of account: Account) -> [MappingOptions] {
+    guard let domain = server.jetStream?.domain, !domain.isEmpty else { return [] }
+    let subjects =
+      account.isSystem
+      ? [(">", "$JS.API.>")]
+      : ["ACCOUNT.>", "CONSUMER.>", "DIRECT.>", "INFO", "META.>", "SERVER.>", "STREAM.>"].map { ($0, "$JS.API.\($0)") }
+        + ["$KV.>", "$OBJ.>"].map { ($0, $0) }
+    return subjects.map { name, target in
+      MappingOptions(source: "$JS.\(domain).API.\(name)", destinations: [MappingDestination(subject: target)])
+    }
+  }
+
   /// nil when there is no such account.
   func accountDetail(_ name: String) -> AccountDetail? {
     let settings = server.settings
@@ -169,7 +182,7 @@ extension Monitor {
     return AccountDetail(
       name: name, updated: server.configurationWall, isSystem: account.isSystem,
       hasJetStream: server.jetStream?.isEnabled(for: account) ?? false, connections: account.connectionCount,
-      subscriptions: account.subscriptionCount, mappings: options.mappings,
+      subscriptions: account.subscriptionCount, mappings: options.mappings + domainMappings(of: account),
       exports: services + (account.isSystem ? server.system.exports : []) + streams,
       imports: streamImports + serviceImports + server.system.imports(of: account),
       statistics: SublistStatistics(account.index))

@@ -1,5 +1,6 @@
 import Broker
 import Bytes
+import Glibc
 
 // Whether JetStream and what it stores is well (FEATURES 11.015 to 11.017), with nats-server's texts.
 
@@ -52,7 +53,7 @@ extension JetStreamService {
       health.code = 404
       return health
     }
-    guard let known = self.account(named: account) else {
+    guard let known = self.account(named: account), hasStored(known) else {
       return isUnserved
         ? health
         : missing(HealthProblem(.account, "JetStream account \(GoString.quote(account)) not found", account: account))
@@ -71,6 +72,12 @@ extension JetStreamService {
         .consumer,
         "JetStream consumer \(GoString.quote(consumer)) not found for stream \(GoString.quote(stream)) on account \(GoString.quote(account))",
         account: account, stream: stream, consumer: consumer))
+  }
+
+  /// Something is or was stored: nats-server looks for the account's directory.
+  private func hasStored(_ account: AccountJetStream) -> Bool {
+    if account.streamCount > 0 { return true }
+    return access(location.parents(account: account.name)[0], F_OK) == 0
   }
 
   /// Streams of accounts that have no JetStream now.

@@ -52,6 +52,7 @@ struct JetStreamSummary: Sendable, JSONWritable {
     writer.field("max_batch_inflight_total", limits.maxBatchInflightTotal, omitEmpty: true)
     writer.field("max_batch_size", limits.maxBatchSize, omitEmpty: true)
     writer.field("max_batch_timeout", limits.maxBatchTimeoutNanoseconds, omitEmpty: true)
+    writer.field("default_max_consumers", limits.defaultMaxConsumers, omitEmpty: true)
     writer.endObject()
   }
 }

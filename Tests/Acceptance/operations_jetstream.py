@@ -19,7 +19,6 @@ STARTS = {
     "jetstream block": (f'jetstream {{ store_dir: "DIR/store", {SIZES} }}', []),
     "domain and unique tag": (f'server_tags: ["az:1"]\njetstream {{ store_dir: "DIR/store", {SIZES}, domain: "hub", unique_tag: "az:" }}', []),
     "not strict": (f'jetstream {{ store_dir: "DIR/store", {SIZES}, strict: false }}', []),
-    "no banner": (f'disable_jetstream_banner: true\njetstream {{ store_dir: "DIR/store", {SIZES} }}', []),
     "only one maximum": ('jetstream { store_dir: "DIR/store", max_file: 1G }', []),
     "no maximum": ('jetstream { store_dir: "DIR/store" }', []),
     "-js -sd": ("", ["-js", "-sd", "DIR/flags"]),
@@ -87,7 +86,7 @@ def lines(log, folder):
         text = re.sub(r"^\[\d+\] \S+ \S+ ", "", line).replace(str(folder), "DIR")
         if not re.search(r"jetstream|storage|account|reload|[Rr]eserv|  (Strict|Max|Store|Domain|API)|[|_]_", text, re.IGNORECASE):
             continue
-        if "onfig" in text and "Watching" in text:
+        if "onfig" in text and ("Watching" in text or "Using configuration file" in text):
             continue
         text = re.sub(r"Took \S+ to", "Took <time> to", text)
         text = re.sub(r"sha256:[0-9a-f]+", "<digest>", text)

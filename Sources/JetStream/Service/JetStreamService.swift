@@ -99,9 +99,32 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   // MARK: start and stop
 
   public func start() throws {
+    // nats-server says so before anything else happens.
+    let system = server.systemAccount?.name
+    if server.options.accounts.contains(where: { $0.name == system && $0.jetStream != nil }) {
+      throw StartProblem(description: "Not allowed to enable JetStream on the system account")
+    }
     let began = csys_monotonic_ns()
     let logger = server.logger
     logger.info("Starting JetStream")
+    defer {
+      let elapsed = GoDuration.string(nanoseconds: csys_monotonic_ns() - began)
+      logger.info("Took \(elapsed) to start JetStream")
+    }
+    do {
+      try open()
+    } catch {
+      throw StartProblem(description: "Can't start JetStream: \(error)")
+    }
+  }
+
+  /// Why JetStream does not start.
+  private struct StartProblem: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  private func open() throws {
+    let logger = server.logger
     if location.isTemporary {
       logger.warning("Temporary storage directory used, data could be lost on system reboot")
     }
@@ -109,13 +132,29 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     maximumMemory = options.maxMemory >= 0 ? options.maxMemory : MemoryLimit.current.budgetBytes
     maximumStorage = options.maxStore >= 0 ? options.maxStore : location.defaultMaximum()
     logBanner(logger)
-    for (account, limits) in configuredAccounts() {
+    let configured = configuredAccounts()
+    try checkReservations(configured.map(\.1))
+    for (account, limits) in configured {
       accounts[account.name] = AccountJetStream(account, limits: limits, service: self)
     }
     try recover()
     for account in sortedAccounts { account.listen(domain: options.domain) }
-    let elapsed = GoDuration.string(nanoseconds: csys_monotonic_ns() - began)
-    logger.info("Took \(elapsed) to start JetStream")
+  }
+
+  /// What accounts may use is reserved for them: the server must have it.
+  private func checkReservations(_ limits: [AccountJetStreamOptions]) throws {
+    var memory: Int64 = 0
+    var storage: Int64 = 0
+    for limit in limits {
+      memory = memory.addingReportingOverflow(max(limit.maxMemory, 0)).partialValue
+      storage = storage.addingReportingOverflow(max(limit.maxStore, 0)).partialValue
+      let problem: JetStreamError? =
+        memory > maximumMemory || memory < 0
+        ? .memoryResourcesExceeded : storage > maximumStorage || storage < 0 ? .storageResourcesExceeded : nil
+      guard let problem else { continue }
+      throw StartProblem(
+        description: "Error enabling jetstream on configured accounts: \(problem.description) (\(problem.number))")
+    }
   }
 
   private func logBanner(_ logger: Logger) {
@@ -123,7 +162,10 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
       #"    _ ___ _____ ___ _____ ___ ___   _   __  __"#, #" _ | | __|_   _/ __|_   _| _ \ __| /_\ |  \/  |"#,
       #"| || | _|  | | \__ \ | | |   / _| / _ \| |\/| |"#, #" \__/|___| |_| |___/ |_| |_|_\___/_/ \_\_|  |_|"#, "",
       "         https://docs.nats.io/jetstream", "", "---------------- JETSTREAM ----------------",
-      "  Strict:          \(options.strict)", "  Max Memory:      \(friendlyBytes(maximumMemory))",
+    ] { logger.info(line) }
+    if options.strict { logger.info("  Strict:          \(options.strict)") }
+    for line in [
+      "  Max Memory:      \(friendlyBytes(maximumMemory))",
       "  Max Storage:     \(friendlyBytes(maximumStorage))", #"  Store Directory: "\#(location.directory)""#,
     ] { logger.info(line) }
     if !options.domain.isEmpty { logger.info("  Domain:          \(options.domain)") }

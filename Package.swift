@@ -99,7 +99,7 @@ let package = Package(
     tests("SubjectsTests", ["Subjects"]),
     tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
     tests("MessageStoreTests", ["MessageStore", "Subjects", "Journal", "Reactor", "CSystem", "StorageSimulation"]),
-    tests("JetStreamAPITests", ["JetStreamAPI", "JSON"]),
+    tests("JetStreamAPITests", ["JetStreamAPI", "JSON", "Subjects"]),
     tests("JetStreamTests", ["JetStream", "JetStreamAPI", "MessageStore", "Journal", "Reactor", "JSON"]),
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),

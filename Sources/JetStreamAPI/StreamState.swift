@@ -91,6 +91,8 @@ public struct StreamInfo: Equatable, Sendable {
   public var created: Timestamp
   public var state: StreamState
   public var domain = ""
+  /// The server that leads the stream; empty where it is not told.
+  public var leader = ""
   public var mirror: StreamSourceInfo?
   public var sources: [StreamSourceInfo] = []
   /// When this was gathered.
@@ -116,6 +118,12 @@ extension StreamInfo: JSONWritable {
     writer.field("created", created)
     writer.field("state", state)
     writer.field("domain", domain, omitEmpty: true)
+    if !leader.isEmpty {
+      writer.key("cluster")
+      writer.beginObject()
+      writer.field("leader", leader)
+      writer.endObject()
+    }
     writer.field("mirror", ifPresent: mirror)
     writer.field("sources", sources, omitEmpty: true)
     writer.field("ts", time)

@@ -19,6 +19,8 @@ final class APIRequest: @unchecked Sendable {
   var updated: StreamConfiguration?
   /// The message that is to be deleted.
   var sequence: UInt64 = 0
+  /// There has never been such a message.
+  var isBehindEnd = false
 
   init(_ account: AccountJetStream, _ subject: APISubject, _ message: Message, requester: Requester) {
     self.account = account
@@ -43,9 +45,17 @@ final class APIRequest: @unchecked Sendable {
   /// It asks for a level of the API that this server does not have.
   var refusesLevel: Bool { header.withUnsafeBytes { refusesRequiredLevel($0) } }
 
-  /// Another server asks what the answer to a create would be (FEATURES 5.095).
-  var wantsCreateAnswer: Bool {
-    header.withUnsafeBytes { headerValue("Nats-Response-Type", in: $0) } == "create_response"
+  /// The body is an object or an array; requests that need none take anything else for nothing.
+  var hasJSON: Bool {
+    guard let first = payload.first(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) else { return false }
+    return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
+  }
+
+  /// There is no body, or an object without members.
+  var isEmpty: Bool {
+    if payload.isEmpty { return true }
+    guard case .object(let object)? = try? JSONValue(parsing: payload) else { return false }
+    return object.members.isEmpty
   }
 
   /// Answers, and tells whoever watches the API (FEATURES 7.046).

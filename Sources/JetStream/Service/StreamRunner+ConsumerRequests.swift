@@ -109,7 +109,7 @@ extension StreamRunner {
   }
 
   private func listRequest(_ request: APIRequest) throws(JetStreamError) -> ConsumerListRequest {
-    if request.payload.isEmpty { return ConsumerListRequest() }
+    if !request.hasJSON { return ConsumerListRequest() }
     return try ConsumerListRequest.decode(request.payload, isStrict: isStrict)
   }
 
@@ -124,13 +124,15 @@ extension StreamRunner {
     let wanted = try listRequest(request)
     loop.afterEverythingInFlight { [self] in
       let (names, page) = wanted.page(of: visible.map(\.name), limit: APILimits.list)
-      let infos = names.compactMap { consumers[$0].map(information) }
+      let infos = names.compactMap { name in
+        consumers[name].map { $0.machine.info(port: $0, now: $0.now) }
+      }
       request.answer(ConsumerListAnswer(infos, page: page).answer(), on: loop)
     }
   }
 
   func answerConsumerInfo(_ request: APIRequest) throws(JetStreamError) {
-    if !request.payload.isEmpty { throw .notEmptyRequest }
+    if !request.isEmpty { throw .notEmptyRequest }
     loop.afterEverythingInFlight { [self] in
       guard let consumer = consumers[request.subject.consumer] else {
         request.refuse(.consumerNotFound, on: loop)
@@ -143,7 +145,7 @@ extension StreamRunner {
   // MARK: delete
 
   func deleteConsumer(_ request: APIRequest) throws(JetStreamError) {
-    if !request.payload.isEmpty { throw .notEmptyRequest }
+    if !request.isEmpty { throw .notEmptyRequest }
     let consumer = try named(request)
     remove(consumer)
     loop.afterEverythingInFlight { [self] in

@@ -7,6 +7,7 @@ import MessageStore
 
 extension StreamRunner {
   func getMessage(_ request: APIRequest) throws(JetStreamError) {
+    if request.isEmpty { throw .badRequest }
     let wanted = try MessageGetRequest.decode(request.payload, isStrict: loop.service.options.strict)
     try wanted.validate()
     let found: StoredMessage?

@@ -41,7 +41,7 @@ extension StreamRunner {
 
   private func created(_ request: APIRequest) {
     if request.isRepeatedCreate {
-      request.answer(StreamCreateAnswer(information(), didCreate: false).answer(), on: loop)
+      request.answer(StreamCreateAnswer(information(), didCreate: true).answer(), on: loop)
       return
     }
     publish(Advisory.stream(handle.name, .create, loop.advisoryHead()))
@@ -62,8 +62,9 @@ extension StreamRunner {
     var state = StreamState()
     state.messages = held.messages
     state.bytes = held.bytes
-    state.firstSequence =
-      held.lastSequence == 0 && held.messages == 0 && held.firstSequence <= 1 ? 0 : held.firstSequence
+    // A stream that begins where all begin shows no sequence before its first message.
+    let isUntouched = held.lastSequence == 0 && configuration.firstSequence == 0
+    state.firstSequence = isUntouched ? 0 : held.firstSequence
     if held.messages > 0 { state.firstTime = Timestamp(unixNanoseconds: held.firstTimestamp) }
     state.lastSequence = held.lastSequence
     if held.lastTimestamp > 0 { state.lastTime = Timestamp(unixNanoseconds: held.lastTimestamp) }
@@ -76,9 +77,11 @@ extension StreamRunner {
 
   /// What is known of the stream.
   ///
-  /// - Parameter deletedLimit: how many sequences without a message are listed.
+  /// - Parameters:
+  ///   - deletedLimit: how many sequences without a message are listed.
+  ///   - showsServer: which server it is, in the metadata; lists do without.
   func information(
-    deletedLimit: Int = 0, subjects: [String: UInt64] = [:]
+    deletedLimit: Int = 0, subjects: [String: UInt64] = [:], showsServer: Bool = true
   ) -> StreamInfo {
     var state = currentState()
     state.subjects = subjects
@@ -89,7 +92,8 @@ extension StreamRunner {
       }
     }
     var info = StreamInfo(
-      configuration: configuration.withAnsweredMetadata(serverVersion: Version.compatibleServer),
+      configuration: showsServer
+        ? configuration.withAnsweredMetadata(serverVersion: Version.compatibleServer) : configuration,
       created: Timestamp(unixNanoseconds: handle.created), state: state,
       time: Timestamp(unixNanoseconds: loop.wallNow))
     info.domain = loop.service.domain
@@ -98,7 +102,7 @@ extension StreamRunner {
 
   private func answerInfo(_ request: APIRequest) throws(JetStreamError) {
     var wanted = StreamInfoRequest()
-    if !request.payload.isEmpty {
+    if request.hasJSON {
       wanted = try StreamInfoRequest.decode(request.payload, isStrict: loop.service.options.strict)
     }
     answerInOrder { runner in
@@ -112,14 +116,11 @@ extension StreamRunner {
           position += 1
           return true
         }
-        page = Page(total: position, offset: wanted.offset, limit: APILimits.subjectDetails)
+        if position > 0 { page = Page(total: position, offset: wanted.offset, limit: APILimits.subjectDetails) }
       }
-      let info = runner.information(deletedLimit: wanted.deletedDetails ? .max : 0, subjects: subjects)
-      if request.wantsCreateAnswer {
-        request.answer(StreamCreateAnswer(info, didCreate: false).answer(), on: runner.loop)
-      } else {
-        request.answer(StreamInfoAnswer(info, page: page).answer(), on: runner.loop)
-      }
+      var info = runner.information(deletedLimit: wanted.deletedDetails ? .max : 0, subjects: subjects)
+      info.leader = runner.loop.service.server.serverName
+      request.answer(StreamInfoAnswer(info, page: page).answer(), on: runner.loop)
     }
   }
 
@@ -127,7 +128,7 @@ extension StreamRunner {
 
   private func purge(_ request: APIRequest) throws(JetStreamError) {
     var wanted = StreamPurgeRequest()
-    if !request.payload.isEmpty {
+    if request.hasJSON {
       wanted = try request.payload.withUnsafeBytes { bytes in
         Result { () throws(JetStreamError) in
           try StreamPurgeRequest.decodePurge(bytes, isStrict: loop.service.options.strict)
@@ -140,8 +141,10 @@ extension StreamRunner {
   }
 
   private func deleteMessage(_ request: APIRequest) throws(JetStreamError) {
+    if request.isEmpty { throw .badRequest }
     let wanted = try MessageDeleteRequest.decode(request.payload, isStrict: loop.service.options.strict)
     request.sequence = wanted.sequence
+    request.isBehindEnd = wanted.sequence > store.lastSequence
     try change(request) { (rules, output) throws(JetStreamError) in
       try rules.proposeDelete(wanted, output: &output)
     }
@@ -186,7 +189,7 @@ extension APIRequest {
     if existed {
       answer(MessageDeleteAnswer().answer(), on: loop)
     } else {
-      refuse(.sequenceNotFound(sequence), on: loop)
+      refuse(isBehindEnd ? .streamMsgDeleteFailed("stream store EOF") : .sequenceNotFound(sequence), on: loop)
     }
   }
 

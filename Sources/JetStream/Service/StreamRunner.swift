@@ -61,6 +61,9 @@ final class StreamRunner: @unchecked Sendable {
     setup.maximumPayload = service.server.options.maxPayload
     setup.batches = service.batchLimits
     setup.inFlight = service.batchesInFlight
+    if handle.configuration.firstSequence > 1, store.lastSequence == 0, store.messages == 0 {
+      try? store.reset(firstSequence: handle.configuration.firstSequence)
+    }
     rulesPlace.initialize(to: StreamRules(setup, store: store))
     isSilent = handle.configuration.noAcknowledgement
     announced = store.lastSequence

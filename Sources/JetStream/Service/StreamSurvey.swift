@@ -63,6 +63,6 @@ extension StreamSurvey where Finding == StreamInfo {
   static func run(
     _ streams: [StreamHandle], on service: JetStreamService, completion: @escaping @Sendable ([StreamInfo]) -> Void
   ) {
-    run(streams, on: service, visit: { $0.information() }, completion: completion)
+    run(streams, on: service, visit: { $0.information(showsServer: false) }, completion: completion)
   }
 }

@@ -21,7 +21,8 @@ extension JetStreamService {
       loops[0].worker.loop.submit { [self] in handleTable(request) }
     case .metaStepDown, .serverRemove, .serverEvacuate, .metaRescue, .accountPurge, .accountStreamMove,
       .accountStreamCancelMove:
-      request.refuseAsUnclustered(on: loop)
+      // For the system account only, and for clusters.
+      requestEnded()
     default:
       if request.refusesLevel {
         request.refuse(.requiredApiLevel, on: loop)
@@ -188,7 +189,7 @@ extension JetStreamService {
   }
 
   private func delete(_ request: APIRequest) throws(JetStreamError) {
-    if !request.payload.isEmpty { throw .notEmptyRequest }
+    if !request.isEmpty { throw .notEmptyRequest }
     guard let handle = request.account.stream(named: request.subject.stream) else { throw .streamNotFound }
     request.account.remove(handle)
     handle.isDeleted = true
@@ -204,14 +205,14 @@ extension JetStreamService {
 
   private func names(_ request: APIRequest) throws(JetStreamError) {
     var wanted = StreamListRequest()
-    if !request.payload.isEmpty { wanted = try StreamListRequest.decode(request.payload, isStrict: options.strict) }
+    if request.hasJSON { wanted = try StreamListRequest.decode(request.payload, isStrict: options.strict) }
     let names = request.account.configurations.filter { $0.listens(to: wanted.subject) }.map(\.name)
     request.answer(StreamNamesAnswer(all: names, request: wanted).answer(), on: loops[0])
   }
 
   private func list(_ request: APIRequest) throws(JetStreamError) {
     var wanted = StreamListRequest()
-    if !request.payload.isEmpty { wanted = try StreamListRequest.decode(request.payload, isStrict: options.strict) }
+    if request.hasJSON { wanted = try StreamListRequest.decode(request.payload, isStrict: options.strict) }
     let all = request.account.sortedStreams.filter { handle in
       request.account.withLock { handle.configuration.listens(to: wanted.subject) }
     }

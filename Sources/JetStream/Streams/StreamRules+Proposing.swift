@@ -146,7 +146,7 @@ extension StreamRules {
 
   /// A full stream that discards new messages refuses them (FEATURES 5.011, 5.012).
   ///
-  /// What is in flight counts as if it stayed; where that would refuse, it is looked at again when nothing is in flight.
+  /// What is in flight counts as if it stayed; where that would refuse, it is asked again when nothing is in flight.
   private func checkDiscard(_ draft: Draft, _ size: Int, rollsUp: Bool) throws(Rejection) {
     let isSettled = isSettled
     let perSubject = configuration.maximumMessagesPerSubject

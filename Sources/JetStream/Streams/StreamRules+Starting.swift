@@ -4,7 +4,7 @@ import JetStreamAPI
 import MessageStore
 
 extension StreamRules {
-  /// Call when all entries of the journal have been applied after a start, also if there were none: enforces limits that
+  /// Call when all entries of the journal have been applied after a start, also without any: enforces limits that
   /// replay left alone and finds what expires and what is scheduled.
   public mutating func finishReplay(output: inout StreamOutput) throws(StoreError) {
     stagedEntries = []

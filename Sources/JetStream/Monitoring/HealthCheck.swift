@@ -45,6 +45,7 @@ extension JetStreamService {
     health.problems = unserved(options)
     if options.account.isEmpty { return health }
     let (account, stream, consumer) = (options.account, options.stream, options.consumer)
+    let (accountShown, streamShown) = (GoString.quote(account), GoString.quote(stream))
     let isUnserved = !health.problems.isEmpty
     func missing(_ problem: HealthProblem) -> JetStreamHealth {
       // Without details the first problem is told, and it is not told that something is not there.
@@ -56,21 +57,20 @@ extension JetStreamService {
     guard let known = self.account(named: account), hasStored(known) else {
       return isUnserved
         ? health
-        : missing(HealthProblem(.account, "JetStream account \(GoString.quote(account)) not found", account: account))
+        : missing(HealthProblem(.account, "JetStream account \(accountShown) not found", account: account))
     }
     if stream.isEmpty { return health }
     guard let handle = known.stream(named: stream) else {
       return missing(
         HealthProblem(
-          .stream, "JetStream stream \(GoString.quote(stream)) not found on account \(GoString.quote(account))",
-          account: account,
+          .stream, "JetStream stream \(streamShown) not found on account \(accountShown)", account: account,
           stream: stream))
     }
     if consumer.isEmpty || known.withLock({ handle.consumerNames.contains(consumer) }) { return health }
     return missing(
       HealthProblem(
         .consumer,
-        "JetStream consumer \(GoString.quote(consumer)) not found for stream \(GoString.quote(stream)) on account \(GoString.quote(account))",
+        "JetStream consumer \(GoString.quote(consumer)) not found for stream \(streamShown) on account \(accountShown)",
         account: account, stream: stream, consumer: consumer))
   }
 

@@ -1,5 +1,7 @@
 """JetStream in monitoring: the state both servers are brought into, and what they are asked there."""
+import contextlib
 import json
+import subprocess
 import tempfile
 
 import suite
@@ -130,6 +132,35 @@ def play(scene):
     first.ping()
     first.messages()
     return scene
+
+
+@contextlib.contextmanager
+def small_disk(folder):
+    """A directory on a file system of 40 MB."""
+    place = tempfile.mkdtemp(dir=folder, prefix="small-")
+    command = ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", place]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise suite.Missing("mount") from None
+    if done.returncode:
+        raise suite.Missing(f"the right to mount a file system: {done.stderr.strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=False)
+
+
+def fill(client):
+    """Publishes until that is refused; returns the refusal."""
+    api(client, "STREAM.CREATE.FULL", {"name": "FULL", "subjects": ["full"]})
+    api(client, "STREAM.CREATE.WELL", {"name": "WELL", "subjects": ["well"], "storage": "memory"})
+    for _ in range(1000):
+        answer = client.request("full", b"x" * 100_000)
+        suite.check(answer, "no answer to a publish")
+        if b'"error"' in answer[1]:
+            return json.loads(answer[1])["error"]
+    raise suite.Failure("the disk does not get full")
 
 
 def api(client, request, body, fails=False):

@@ -630,6 +630,29 @@ def jetstream_metrics(context):
         scene.close()
 
 
+def full_disk(context):
+    """A stream that cannot write stops, says so, and the server is not healthy."""
+    with monitoring_jetstream.small_disk(context.folder) as place:
+        config = f'http: "127.0.0.1:-1"\njetstream {{ store_dir: "{place}", max_mem: 64MB, max_file: 512MB }}'
+        with servers.running(context.server, context.folder, config) as server:
+            client, url = Client(server.port), monitor_url(server)
+            refusal = monitoring_jetstream.fill(client)
+            suite.expect((refusal["code"], refusal["err_code"]), (503, 10077), "refusal")
+            suite.check("no space left on device" in refusal["description"], f"{refusal}")
+            start = "JetStream stream '$G > FULL' write error: "
+            status, _, body = get(url + "/healthz")
+            health = json.loads(body)
+            suite.expect((status, health["status"]), (503, "unavailable"), "health")
+            suite.check(health["error"].startswith(start) and "no space" in health["error"], body)
+            status, _, body = get(url + "/healthz?details=1")
+            problems = json.loads(body)["errors"]
+            suite.expect([(p["type"], p["account"], p["stream"]) for p in problems], [("STREAM", "$G", "FULL")], "problems")
+            suite.expect([get(url + f"/healthz?{query}")[0] for query in (
+                "account=$G&stream=FULL", "account=$G&stream=WELL", "account=$G&stream=NONE", "js-enabled-only=1",
+                "js-server-only=1")], [503, 200, 404, 200, 200], "health of one stream, and of the server alone")
+            client.close()
+
+
 def metrics(context):
     """/metrics has the exporter's families for natsd's own endpoints."""
     with servers.running(context.server, context.folder, CONFIG) as server:
@@ -661,5 +684,6 @@ OTHERS = {
     "page in a browser": dashboard,
     "metrics": metrics,
     "metrics of JetStream": jetstream_metrics,
+    "JetStream: a full disk": full_disk,
     "taken port": taken_port,
 }

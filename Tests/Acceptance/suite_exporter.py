@@ -259,12 +259,18 @@ def older_server(context):
 
 
 def natsd(context):
+    for jetstream in (False, True):
+        compare_natsd(context, jetstream)
+
+
+def compare_natsd(context, jetstream):
     scrapes = []
-    flags = [flag for flag in EVERYTHING if not flag.startswith("-jsz")]
     for binary in (context.needs_peer(), context.server):
         try:
-            with topology.single(binary, context.folder, jetstream=False) as server:
-                with Exporter(context, *flags, server.url) as exporter:
+            with topology.single(binary, context.folder, jetstream=jetstream) as server:
+                if jetstream:
+                    topology.fill(server, copies=False)
+                with Exporter(context, *EVERYTHING, server.url) as exporter:
                     exporter.scrape()
                     scrapes.append(exporter.scrape())
         except topology.NoMonitoring:
@@ -274,6 +280,9 @@ def natsd(context):
     check(not missing, f"natsd does not give {missing}")
     for sample in ours["nats_exporter_endpoint_up"]:
         expect(sample.value, 1, f"{sample.labels['endpoint']} of natsd")
+    if jetstream:
+        for name in ("jetstream_stream_total_messages", "jetstream_consumer_num_ack_pending", "jetstream_consumer_num_pending"):
+            expect([s.value for s in ours[name]], [s.value for s in theirs[name]], name)
 
 
 def compare_with_original(ours, url, *flags):

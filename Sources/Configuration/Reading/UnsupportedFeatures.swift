@@ -7,7 +7,6 @@ public func unsupportedFeatures(in options: ServerOptions) -> [String] {
   }
   require(options.jetStream.enabled && !options.jetStream.key.isEmpty, "encryption of jetstream")
   require(options.jetStream.enabled && options.jetStream.tpm != nil, "tpm of jetstream")
-  require(options.accounts.contains { $0.jetStream != nil } && !options.jetStream.enabled, "jetstream of accounts")
   require(options.cluster != nil, "cluster")
   require(options.gateway != nil, "gateway")
   require(options.leafNodes != nil, "leafnodes")

@@ -12,7 +12,7 @@ import Reactor
 
 /// JetStream of the server: the accounts that have it, the loops' shares, the journal.
 ///
-/// Invariant: `accounts` is guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
+/// Invariant: `accounts` and `journalProblem` are guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
 /// whoever starts the server); counts are atomic; everything else is set before the loops run.
 public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked Sendable {
   public unowned(unsafe) let server: Server
@@ -31,6 +31,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
 
   private let lock: UnsafeMutablePointer<UInt32>
   private var accounts: [String: AccountJetStream] = [:]
+  private var journalProblem: String?
   private let counts: UnsafeMutablePointer<UInt64>
 
   /// Streams of accounts that have no JetStream now.
@@ -98,9 +99,32 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   // MARK: start and stop
 
   public func start() throws {
+    // nats-server says so before anything else happens.
+    let system = server.systemAccount?.name
+    if server.options.accounts.contains(where: { $0.name == system && $0.jetStream != nil }) {
+      throw StartProblem(description: "Not allowed to enable JetStream on the system account")
+    }
     let began = csys_monotonic_ns()
     let logger = server.logger
     logger.info("Starting JetStream")
+    defer {
+      let elapsed = GoDuration.string(nanoseconds: csys_monotonic_ns() - began)
+      logger.info("Took \(elapsed) to start JetStream")
+    }
+    do {
+      try open()
+    } catch {
+      throw StartProblem(description: "Can't start JetStream: \(error)")
+    }
+  }
+
+  /// Why JetStream does not start.
+  private struct StartProblem: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  private func open() throws {
+    let logger = server.logger
     if location.isTemporary {
       logger.warning("Temporary storage directory used, data could be lost on system reboot")
     }
@@ -108,13 +132,29 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     maximumMemory = options.maxMemory >= 0 ? options.maxMemory : MemoryLimit.current.budgetBytes
     maximumStorage = options.maxStore >= 0 ? options.maxStore : location.defaultMaximum()
     logBanner(logger)
-    for (account, limits) in configuredAccounts() {
+    let configured = configuredAccounts()
+    try checkReservations(configured.map(\.1))
+    for (account, limits) in configured {
       accounts[account.name] = AccountJetStream(account, limits: limits, service: self)
     }
     try recover()
     for account in sortedAccounts { account.listen(domain: options.domain) }
-    let elapsed = GoDuration.string(nanoseconds: csys_monotonic_ns() - began)
-    logger.info("Took \(elapsed) to start JetStream")
+  }
+
+  /// What accounts may use is reserved for them: the server must have it.
+  private func checkReservations(_ limits: [AccountJetStreamOptions]) throws {
+    var memory: Int64 = 0
+    var storage: Int64 = 0
+    for limit in limits {
+      memory = memory.addingReportingOverflow(max(limit.maxMemory, 0)).partialValue
+      storage = storage.addingReportingOverflow(max(limit.maxStore, 0)).partialValue
+      let problem: JetStreamError? =
+        memory > maximumMemory || memory < 0
+        ? .memoryResourcesExceeded : storage > maximumStorage || storage < 0 ? .storageResourcesExceeded : nil
+      guard let problem else { continue }
+      throw StartProblem(
+        description: "Error enabling jetstream on configured accounts: \(problem.description) (\(problem.number))")
+    }
   }
 
   private func logBanner(_ logger: Logger) {
@@ -122,7 +162,10 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
       #"    _ ___ _____ ___ _____ ___ ___   _   __  __"#, #" _ | | __|_   _/ __|_   _| _ \ __| /_\ |  \/  |"#,
       #"| || | _|  | | \__ \ | | |   / _| / _ \| |\/| |"#, #" \__/|___| |_| |___/ |_| |_|_\___/_/ \_\_|  |_|"#, "",
       "         https://docs.nats.io/jetstream", "", "---------------- JETSTREAM ----------------",
-      "  Strict:          \(options.strict)", "  Max Memory:      \(friendlyBytes(maximumMemory))",
+    ] { logger.info(line) }
+    if options.strict { logger.info("  Strict:          \(options.strict)") }
+    for line in [
+      "  Max Memory:      \(friendlyBytes(maximumMemory))",
       "  Max Storage:     \(friendlyBytes(maximumStorage))", #"  Store Directory: "\#(location.directory)""#,
     ] { logger.info(line) }
     if !options.domain.isEmpty { logger.info("  Domain:          \(options.domain)") }
@@ -287,6 +330,9 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   /// The journal takes nothing any more: no stream in files can.
   func journalFailed(_ reason: String, on loop: JetStreamLoop) {
     if csys_add64(counts + ServiceCounts.journalFailed, 1) == 0 {
+      csys_lock(lock)
+      journalProblem = reason
+      csys_unlock(lock)
       server.logger.error("JetStream journal failed: \(reason). Nothing is acknowledged until the server is restarted")
     }
     for account in sortedAccounts {
@@ -294,6 +340,13 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
         if let runner = handle.runner, runner.isLogged { runner.fail(reason) }
       }
     }
+  }
+
+  /// Why the journal takes nothing any more. Any thread.
+  var journalFailure: String? {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    return journalProblem
   }
 
   /// The journal has lost records: streams cannot tell which of theirs.

@@ -172,6 +172,9 @@ extension StreamRunner {
     let limits = handle.account.accountLimits
     context.accountMaxAckPending = limits.maximumAcknowledgementsPending
     context.accountMaxConsumers = limits.maximumConsumers
+    if context.streamMaxConsumers <= 0, context.accountMaxConsumers <= 0 {
+      context.streamMaxConsumers = loop.service.options.limits.defaultMaxConsumers
+    }
     context.serverMaxAckPending = loop.service.options.limits.maxAckPending
     context.serverMaxRequestBatch = loop.service.options.limits.maxRequestBatch
     return context

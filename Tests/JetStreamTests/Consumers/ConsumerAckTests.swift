@@ -15,7 +15,9 @@ struct ConsumerAckTests {
     #expect(bench.world.events == [.confirmed("sync")])
     #expect(bench.info().ackFloor.stream == 0)
     bench.ack(messages[0], "+OK")
-    #expect(bench.info().ackFloor == ConsumerSequences(consumer: 2, stream: 2, lastActive: Timestamp(unixNanoseconds: bench.now)))
+    #expect(
+      bench.info().ackFloor
+        == ConsumerSequences(consumer: 2, stream: 2, lastActive: Timestamp(unixNanoseconds: bench.now)))
     bench.ack(messages[4])
     #expect(bench.info().ackPendingCount == 2)
     bench.ack(messages[3])
@@ -42,11 +44,23 @@ struct ConsumerAckTests {
 
   @Test func bothFormsOfTheSubject() {  // FEATURES 6.048
     let rows: [(String, AckSubject?)] = [
-      ("$JS.ACK.S.C.1.2.3.4.5", AckSubject(deliveries: 1, streamSequence: 2, consumerSequence: 3, timestamp: 4, pending: 5)),
-      ("$JS.ACK._.HASH.S.C.1.2.3.4.5", AckSubject(deliveries: 1, streamSequence: 2, consumerSequence: 3, timestamp: 4, pending: 5)),
-      ("$JS.ACK.d.HASH.S.C.1.2.3.4.5.more.tokens", AckSubject(deliveries: 1, streamSequence: 2, consumerSequence: 3, timestamp: 4, pending: 5)),
+      (
+        "$JS.ACK.S.C.1.2.3.4.5",
+        AckSubject(deliveries: 1, streamSequence: 2, consumerSequence: 3, timestamp: 4, pending: 5)
+      ),
+      (
+        "$JS.ACK._.HASH.S.C.1.2.3.4.5",
+        AckSubject(deliveries: 1, streamSequence: 2, consumerSequence: 3, timestamp: 4, pending: 5)
+      ),
+      (
+        "$JS.ACK.d.HASH.S.C.1.2.3.4.5.more.tokens",
+        AckSubject(deliveries: 1, streamSequence: 2, consumerSequence: 3, timestamp: 4, pending: 5)
+      ),
       ("$JS.ACK.S.C.1.2.3.4", nil), ("$JS.ACK.x.S.C.1.2.3.4.5", nil), ("$JS.FC.S.C.1.2.3.4.5", nil), ("", nil),
-      ("$JS.ACK.S.C.1.-2.3.4.5", AckSubject(deliveries: 1, streamSequence: .max, consumerSequence: 3, timestamp: 4, pending: 5)),
+      (
+        "$JS.ACK.S.C.1.-2.3.4.5",
+        AckSubject(deliveries: 1, streamSequence: .max, consumerSequence: 3, timestamp: 4, pending: 5)
+      ),
     ]
     for (subject, expected) in rows {
       #expect(Array(subject.utf8).withUnsafeBytes { AckSubject(parsing: $0) } == expected, "\(subject)")
@@ -182,7 +196,9 @@ struct ConsumerAckTests {
   }
 
   @Test func maxAckPending() {  // FEATURES 6.014
-    var bench = ConsumerBench { $0.maxAckPending = 3; $0.ackWait = ConsumerBench.second }
+    var bench = ConsumerBench {
+      $0.maxAckPending = 3; $0.ackWait = ConsumerBench.second
+    }
     bench.publish(count: 6)
     bench.pull("10")
     let messages = bench.messages()
@@ -210,7 +226,9 @@ struct ConsumerAckTests {
   }
 
   @Test func removedMessages() {
-    var bench = ConsumerBench { $0.maxDeliver = 1; $0.ackWait = 5 * ConsumerBench.second }
+    var bench = ConsumerBench {
+      $0.maxDeliver = 1; $0.ackWait = 5 * ConsumerBench.second
+    }
     bench.publish(count: 6)
     bench.pull("3")
     _ = bench.messages()

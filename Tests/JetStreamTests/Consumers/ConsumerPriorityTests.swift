@@ -6,7 +6,9 @@ import Testing
 @Suite("priority groups")
 struct ConsumerPriorityTests {
   @Test func overflow() {  // FEATURES 6.077
-    var bench = ConsumerBench { $0.priorityPolicy = .overflow; $0.priorityGroups = ["g"] }
+    var bench = ConsumerBench {
+      $0.priorityPolicy = .overflow; $0.priorityGroups = ["g"]
+    }
     bench.pull(#"{"batch":10,"group":"g","min_pending":3}"#, "many")
     bench.publish(count: 2)
     bench.run()
@@ -58,7 +60,9 @@ struct ConsumerPriorityTests {
   }
 
   @Test func prioritized() {  // FEATURES 6.079
-    var bench = ConsumerBench { $0.priorityPolicy = .prioritized; $0.priorityGroups = ["g"] }
+    var bench = ConsumerBench {
+      $0.priorityPolicy = .prioritized; $0.priorityGroups = ["g"]
+    }
     bench.pull(#"{"batch":2,"group":"g","priority":5}"#, "five")
     bench.pull(#"{"batch":2,"group":"g","priority":1}"#, "one")
     bench.pull(#"{"batch":2,"group":"g","priority":1}"#, "uno")
@@ -87,14 +91,54 @@ struct ConsumerStartTests {
       ("all", { _ in }, [2, 3, 4, 5]),
       ("new", { $0.deliverPolicy = .new }, []),
       ("last", { $0.deliverPolicy = .last }, [5]),
-      ("last of a filter", { $0.deliverPolicy = .last; $0.filterSubject = "a" }, [3]),
-      ("sequence", { $0.deliverPolicy = .byStartSequence; $0.startSequence = 4 }, [4, 5]),
-      ("sequence before the first", { $0.deliverPolicy = .byStartSequence; $0.startSequence = 1 }, [2, 3, 4, 5]),
-      ("sequence of the future", { $0.deliverPolicy = .byStartSequence; $0.startSequence = 7 }, []),
-      ("time", { $0.deliverPolicy = .byStartTime; $0.startTime = .init(unixNanoseconds: base + 3 * ConsumerBench.second) }, [3, 4, 5]),
-      ("time of the future", { $0.deliverPolicy = .byStartTime; $0.startTime = .init(unixNanoseconds: base + 9 * ConsumerBench.second) }, []),
-      ("last of each subject", { $0.deliverPolicy = .lastPerSubject; $0.filterSubject = ">" }, [3, 4, 5]),
-      ("last of some subjects", { $0.deliverPolicy = .lastPerSubject; $0.filterSubjects = ["a", "c"] }, [3, 4]),
+      (
+        "last of a filter",
+        {
+          $0.deliverPolicy = .last; $0.filterSubject = "a"
+        }, [3]
+      ),
+      (
+        "sequence",
+        {
+          $0.deliverPolicy = .byStartSequence; $0.startSequence = 4
+        }, [4, 5]
+      ),
+      (
+        "sequence before the first",
+        {
+          $0.deliverPolicy = .byStartSequence; $0.startSequence = 1
+        }, [2, 3, 4, 5]
+      ),
+      (
+        "sequence of the future",
+        {
+          $0.deliverPolicy = .byStartSequence; $0.startSequence = 7
+        }, []
+      ),
+      (
+        "time",
+        {
+          $0.deliverPolicy = .byStartTime; $0.startTime = .init(unixNanoseconds: base + 3 * ConsumerBench.second)
+        }, [3, 4, 5]
+      ),
+      (
+        "time of the future",
+        {
+          $0.deliverPolicy = .byStartTime; $0.startTime = .init(unixNanoseconds: base + 9 * ConsumerBench.second)
+        }, []
+      ),
+      (
+        "last of each subject",
+        {
+          $0.deliverPolicy = .lastPerSubject; $0.filterSubject = ">"
+        }, [3, 4, 5]
+      ),
+      (
+        "last of some subjects",
+        {
+          $0.deliverPolicy = .lastPerSubject; $0.filterSubjects = ["a", "c"]
+        }, [3, 4]
+      ),
     ]
     for (name, configure, expected) in rows {
       var bench = ConsumerBench(world: world(), configure)
@@ -108,13 +152,16 @@ struct ConsumerStartTests {
   }
 
   @Test func lastPerSubjectSurvivesARestart() {  // FEATURES 6.066
-    var bench = ConsumerBench(world: world()) { $0.deliverPolicy = .lastPerSubject; $0.filterSubject = ">" }
+    var bench = ConsumerBench(world: world()) {
+      $0.deliverPolicy = .lastPerSubject; $0.filterSubject = ">"
+    }
     bench.pull("1")
     #expect(bench.sequences() == [3])
     bench.publish("z")
     var state = ConsumerState(policy: .explicit)
     for delta in bench.deltas { try! delta.withUnsafeBytes { (bytes) throws in try state.apply(delta: bytes) } }
-    bench.machine = ConsumerMachine(identity: ConsumerBench.identity(), configuration: bench.machine.configuration, state: state)
+    bench.machine = ConsumerMachine(
+      identity: ConsumerBench.identity(), configuration: bench.machine.configuration, state: state)
     bench.machine.resume(port: bench.world, now: bench.now)
     #expect(bench.info().pendingCount == 3)
     bench.pull("9")
@@ -133,7 +180,9 @@ struct ConsumerStartTests {
     #expect(bench.messages().map(\.ack.consumerSequence) == [1, 2, 3, 4])
     #expect(try bench.machine.reset(to: 1, port: bench.world, now: bench.now) == 1)
 
-    var later = ConsumerBench(world: world()) { $0.deliverPolicy = .byStartSequence; $0.startSequence = 4 }
+    var later = ConsumerBench(world: world()) {
+      $0.deliverPolicy = .byStartSequence; $0.startSequence = 4
+    }
     let (world, now) = (later.world, later.now)
     #expect(throws: JetStreamError.consumerInvalidReset("below start seq")) {
       try later.machine.reset(to: 3, port: world, now: now)

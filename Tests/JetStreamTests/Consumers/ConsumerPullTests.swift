@@ -12,7 +12,9 @@ struct ConsumerPullTests {
     let messages = bench.messages()
     #expect(messages.map(\.sequence) == [1, 2, 3])
     #expect(messages[0].reply == "$JS.ACK.S.C.1.1.1.\(bench.now).4")
-    #expect(messages[2].ack == AckSubject(deliveries: 1, streamSequence: 3, consumerSequence: 3, timestamp: bench.now, pending: 2))
+    #expect(
+      messages[2].ack
+        == AckSubject(deliveries: 1, streamSequence: 3, consumerSequence: 3, timestamp: bench.now, pending: 2))
     #expect(messages.allSatisfy { $0.target == "r" && $0.subject == "a" && $0.payload == "x" })
     #expect(bench.machine.waiting.isEmpty)
   }
@@ -38,22 +40,49 @@ struct ConsumerPullTests {
   @Test func statuses() {  // FEATURES 6.068 to 6.074
     let rows: [(String, (inout ConsumerConfiguration) -> Void, Int, String, [String])] = [
       ("nothing there", { _ in }, 0, #"{"no_wait":true}"#, ["r: 404 No Messages"]),
-      ("heartbeat too large", { _ in }, 0, #"{"expires":10,"idle_heartbeat":6}"#, ["r: 400 Bad Request - heartbeat value too large"]),
+      (
+        "heartbeat too large", { _ in }, 0, #"{"expires":10,"idle_heartbeat":6}"#,
+        ["r: 400 Bad Request - heartbeat value too large"]
+      ),
       ("batch", { $0.maxRequestBatch = 5 }, 0, "6", ["r: 409 Exceeded MaxRequestBatch of 5"]),
-      ("expires", { $0.maxRequestExpires = 1_500_000_000 }, 0, #"{"expires":2000000000}"#, ["r: 409 Exceeded MaxRequestExpires of 1.5s"]),
-      ("max bytes", { $0.maxRequestMaxBytes = 10 }, 0, #"{"batch":1,"max_bytes":11}"#, ["r: 409 Exceeded MaxRequestMaxBytes of 10"]),
+      (
+        "expires", { $0.maxRequestExpires = 1_500_000_000 }, 0, #"{"expires":2000000000}"#,
+        ["r: 409 Exceeded MaxRequestExpires of 1.5s"]
+      ),
+      (
+        "max bytes", { $0.maxRequestMaxBytes = 10 }, 0, #"{"batch":1,"max_bytes":11}"#,
+        ["r: 409 Exceeded MaxRequestMaxBytes of 10"]
+      ),
       ("push", { $0.deliverSubject = "d" }, 0, "1", ["r: 409 Consumer is push based"]),
-      ("wrong type", { _ in }, 0, #"{"batch":"x"}"#, [
-        "r: 400 Bad Request - json: cannot unmarshal string into Go struct field JSApiConsumerGetNextRequest.batch of type int"
-      ]),
+      (
+        "wrong type", { _ in }, 0, #"{"batch":"x"}"#,
+        [
+          "r: 400 Bad Request - json: cannot unmarshal string into Go struct field JSApiConsumerGetNextRequest.batch of type int"
+        ]
+      ),
       ("not JSON", { _ in }, 0, #"{"batch":"#, ["r: 400 Bad Request - unexpected end of JSON input"]),
       ("too large", { _ in }, 1, #"{"batch":1,"max_bytes":10}"#, ["r: 409 Message Size Exceeds MaxBytes"]),
       ("bytes left", { _ in }, 1, #"{"batch":1,"max_bytes":1000}"#, ["r: 409 Batch Completed"]),
-      ("group missing", { $0.priorityPolicy = .overflow; $0.priorityGroups = ["g"] }, 0, "{}", ["r: 400 Bad Request - Priority Group missing"]),
-      ("unknown group", { $0.priorityPolicy = .overflow; $0.priorityGroups = ["g"] }, 0, #"{"group":"h"}"#, ["r: 400 Bad Request - Invalid Priority Group"]),
+      (
+        "group missing",
+        {
+          $0.priorityPolicy = .overflow; $0.priorityGroups = ["g"]
+        }, 0, "{}", ["r: 400 Bad Request - Priority Group missing"]
+      ),
+      (
+        "unknown group",
+        {
+          $0.priorityPolicy = .overflow; $0.priorityGroups = ["g"]
+        }, 0, #"{"group":"h"}"#, ["r: 400 Bad Request - Invalid Priority Group"]
+      ),
       ("no overflow", { _ in }, 0, #"{"min_pending":1}"#, ["r: 400 Bad Request - Not a Overflow Priority consumer"]),
       ("no pin", { _ in }, 0, #"{"id":"x"}"#, ["r: 400 Bad Request - Not a Pinned Client Priority consumer"]),
-      ("priority", { $0.priorityPolicy = .prioritized; $0.priorityGroups = ["g"] }, 0, #"{"group":"g","priority":10}"#, ["r: 400 Bad Request - Priority must be between 0 and 9"]),
+      (
+        "priority",
+        {
+          $0.priorityPolicy = .prioritized; $0.priorityGroups = ["g"]
+        }, 0, #"{"group":"g","priority":10}"#, ["r: 400 Bad Request - Priority must be between 0 and 9"]
+      ),
     ]
     for (name, configure, stored, payload, expected) in rows {
       var bench = ConsumerBench(configure)

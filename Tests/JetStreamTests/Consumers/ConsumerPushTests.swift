@@ -39,7 +39,9 @@ struct ConsumerPushTests {
   }
 
   @Test func idleHeartbeats() {  // FEATURES 6.020, 6.061
-    var bench = ConsumerBench { $0.deliverSubject = "d"; $0.heartbeat = ConsumerBench.second }
+    var bench = ConsumerBench {
+      $0.deliverSubject = "d"; $0.heartbeat = ConsumerBench.second
+    }
     bench.publish(count: 2)
     bench.run()
     _ = bench.messages()
@@ -122,7 +124,9 @@ struct ConsumerPushTests {
   }
 
   @Test func rateLimit() {  // FEATURES 6.011
-    var bench = ConsumerBench(starts: false) { $0.deliverSubject = "d"; $0.rateLimit = 8 * 1000 }
+    var bench = ConsumerBench(starts: false) {
+      $0.deliverSubject = "d"; $0.rateLimit = 8 * 1000
+    }
     bench.machine.identity.largestMessage = 500
     bench.machine.start(port: bench.world, now: bench.now)
     for _ in 0..<6 { bench.publish("a", payload: String(repeating: "p", count: 450)) }
@@ -135,7 +139,9 @@ struct ConsumerPushTests {
   }
 
   @Test func replayAtTheOriginalSpeed() {  // FEATURES 6.010
-    var bench = ConsumerBench(starts: false) { $0.deliverSubject = "d"; $0.replayPolicy = .original }
+    var bench = ConsumerBench(starts: false) {
+      $0.deliverSubject = "d"; $0.replayPolicy = .original
+    }
     for pause in [0.0, 2, 0, 3] {
       bench.now += Int64(pause * 1e9)
       bench.publish(count: 1)
@@ -171,7 +177,9 @@ struct ConsumerPushTests {
   }
 
   @Test func pauseAndResume() {  // FEATURES 6.025, 6.043
-    var bench = ConsumerBench { $0.deliverSubject = "d"; $0.heartbeat = 3 * ConsumerBench.second }
+    var bench = ConsumerBench {
+      $0.deliverSubject = "d"; $0.heartbeat = 3 * ConsumerBench.second
+    }
     var new = bench.machine.configuration
     let end = Timestamp(unixNanoseconds: bench.now + 5 * ConsumerBench.second)
     new.pauseUntil = end

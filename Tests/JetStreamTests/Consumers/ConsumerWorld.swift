@@ -51,7 +51,8 @@ final class ConsumerWorld: ConsumerPort {
   deinit { for buffer in memory { buffer.deallocate() } }
 
   func matches(_ subject: [UInt8]) -> Bool {
-    filters.isEmpty || filters.contains { Subject.matches(pattern: $0, literal: String(decoding: subject, as: UTF8.self)) }
+    filters.isEmpty
+      || filters.contains { Subject.matches(pattern: $0, literal: String(decoding: subject, as: UTF8.self)) }
   }
 
   private func held(_ bytes: [UInt8]) -> UnsafeRawBufferPointer {
@@ -125,7 +126,9 @@ final class ConsumerWorld: ConsumerPort {
         reply: String(decoding: reply, as: UTF8.self)))
   }
 
-  func hasInterest(_ subject: UnsafeRawBufferPointer) -> Bool { !deaf.contains(String(decoding: subject, as: UTF8.self)) }
+  func hasInterest(_ subject: UnsafeRawBufferPointer) -> Bool {
+    !deaf.contains(String(decoding: subject, as: UTF8.self))
+  }
   func confirm(_ reply: UnsafeRawBufferPointer) { events.append(.confirmed(String(decoding: reply, as: UTF8.self))) }
   func publish(_ advisory: ConsumerAdvisory) { events.append(.advisory(advisory)) }
   func finished(_ sequence: UInt64) { events.append(.finished(sequence)) }

@@ -49,7 +49,8 @@ struct ConsumerAnswerTests {
       (#"{"group":"g","x":1}"#, "accepted"),
       (
         #"{"group":5}"#,
-        "invalid JSON: json: cannot unmarshal number into Go struct field JSApiConsumerUnpinRequest.group of type string"
+        "invalid JSON: json: cannot unmarshal number into Go struct field "
+          + "JSApiConsumerUnpinRequest.group of type string"
       ),
     ]
     for (payload, expected) in unpins {

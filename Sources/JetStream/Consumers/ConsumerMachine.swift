@@ -107,8 +107,8 @@ public struct ConsumerMachine {
   /// do not.
   public var listensForAcks: Bool { configuration.ackPolicy == .all || configuration.ackPolicy == .explicit }
 
-  /// Whether a message that the stream keeps for its consumers, and that passes the filters of this one, is still needed
-  /// by it (FEATURES 5.004).
+  /// Whether a message that the stream keeps for its consumers, and that passes the filters of this one, is still
+  /// needed by it (FEATURES 5.004).
   public func needs(_ sequence: UInt64) -> Bool {
     if sequence > state.ackFloor.stream {
       if configuration.ackPolicy != .explicit || sequence >= nextSequence || state.pending.find(sequence) != nil {

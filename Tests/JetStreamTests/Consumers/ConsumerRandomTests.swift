@@ -21,7 +21,7 @@ struct ConsumerRandomTests {
     var consumerSequence: UInt64 = 0
   }
 
-  @Test(arguments: 1...60)
+  @Test(arguments: 1...30)
   func runs(seed: UInt64) throws {
     var random = SplitMix(seed: seed)
     let maxDeliver = [-1, 1, 3].randomElement(using: &random)!

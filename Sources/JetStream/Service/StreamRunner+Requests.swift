@@ -69,7 +69,7 @@ extension StreamRunner {
     state.messages = held.messages
     state.bytes = held.bytes
     // A stream that begins where all begin shows no sequence before its first message.
-    let isUntouched = held.lastSequence == 0 && configuration.firstSequence == 0
+    let isUntouched = held.lastSequence == 0 && firstConfigured == 0
     state.firstSequence = isUntouched ? 0 : held.firstSequence
     if held.messages > 0 { state.firstTime = Timestamp(unixNanoseconds: held.firstTimestamp) }
     state.lastSequence = held.lastSequence
@@ -85,13 +85,11 @@ extension StreamRunner {
         if state.deleted.count >= deletedLimit { break }
       }
     }
-    var info = StreamInfo(
+    return StreamInfo(
       configuration: showsServer
         ? configuration.withAnsweredMetadata(serverVersion: Version.compatibleServer) : configuration,
       created: Timestamp(unixNanoseconds: handle.created), state: state,
       time: Timestamp(unixNanoseconds: loop.wallNow))
-    info.domain = loop.service.domain
-    return info
   }
 
   private func answerInfo(_ request: APIRequest) throws(JetStreamError) {
@@ -114,6 +112,7 @@ extension StreamRunner {
       }
       var info = runner.information(deletedLimit: wanted.deletedDetails ? .max : 0, subjects: subjects)
       info.leader = runner.loop.service.server.serverName
+      info.domain = runner.loop.service.domain
       request.answer(StreamInfoAnswer(info, page: page).answer(), on: runner.loop)
     }
   }
@@ -182,6 +181,8 @@ extension APIRequest {
   func finishDelete(_ existed: Bool, on loop: JetStreamLoop) {
     if existed {
       answer(MessageDeleteAnswer().answer(), on: loop)
+    } else if sequence == 0 {
+      refuse(.streamMsgDeleteFailed("no message found"), on: loop)
     } else {
       refuse(isBehindEnd ? .streamMsgDeleteFailed("stream store EOF") : .sequenceNotFound(sequence), on: loop)
     }

@@ -25,6 +25,8 @@ final class StreamRunner: @unchecked Sendable {
 
   /// Entries that are not applied yet.
   private(set) var inFlightCount = 0
+  /// What the stream was told to begin with when it was made, or last opened.
+  let firstConfigured: UInt64
   /// The consumer that was asked for last.
   var lastConsumer: ConsumerRunner?
   /// Messages that wait until nothing is in flight, each with a copy of its bytes.
@@ -55,6 +57,7 @@ final class StreamRunner: @unchecked Sendable {
     self.handle = handle
     self.loop = handle.loop
     self.store = store
+    firstConfigured = handle.configuration.firstSequence
     let service = handle.account.service
     var setup = StreamSetup(handle.configuration)
     setup.domain = service.domain

@@ -176,7 +176,9 @@ extension JetStreamService {
     let wanted = try StreamConfigurationRequest.decode(request.payload, isStrict: options.strict)
     let name = request.subject.stream
     let account = request.account
-    let new = try wanted.update(of: name, in: surroundings(of: account))
+    let new = try wanted.update(of: name, in: surroundings(of: account)) { limits in
+      account.stream(named: name).map { account.consumers(of: $0, violating: limits) } ?? []
+    }
     guard let handle = account.stream(named: name) else { throw .streamNotFound }
     try refuseUnsupported(new)
     account.withLock { handle.configuration = new }

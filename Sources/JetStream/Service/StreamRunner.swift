@@ -411,6 +411,7 @@ final class StreamRunner: @unchecked Sendable {
     append(output.entries, reply: UnsafeRawBufferPointer(start: nil, count: 0))
     carryOut()
     isSilent = configuration.noAcknowledgement
+    releaseUnneeded()
     listen()
     setDirectGets()
     countUse()

@@ -56,14 +56,8 @@ extension StreamRunner {
     }
   }
 
-  /// What is known of the stream (FEATURES 5.092).
-  ///
-  /// - Parameters:
-  ///   - deletedLimit: how many sequences without a message are listed.
-  ///   - showsServer: which server it is, in the metadata; lists do without.
-  func information(
-    deletedLimit: Int = 0, subjects: [String: UInt64] = [:], showsServer: Bool = true
-  ) -> StreamInfo {
+  /// What the stream holds now (FEATURES 5.092).
+  func currentState() -> StreamState {
     let held = store.state
     var state = StreamState()
     state.messages = held.messages
@@ -75,10 +69,22 @@ extension StreamRunner {
     state.lastSequence = held.lastSequence
     if held.lastTimestamp > 0 { state.lastTime = Timestamp(unixNanoseconds: held.lastTimestamp) }
     state.subjectCount = held.subjectCount
-    state.subjects = subjects
     state.deletedCount = Int(clamping: held.deletedCount)
     if let lost = held.lost { state.lost = LostData(sequences: lost.sequences, bytes: lost.bytes) }
     state.consumerCount = consumers.values.reduce(0) { $0 + ($1.machine.configuration.direct ? 0 : 1) }
+    return state
+  }
+
+  /// What is known of the stream.
+  ///
+  /// - Parameters:
+  ///   - deletedLimit: how many sequences without a message are listed.
+  ///   - showsServer: which server it is, in the metadata; lists do without.
+  func information(
+    deletedLimit: Int = 0, subjects: [String: UInt64] = [:], showsServer: Bool = true
+  ) -> StreamInfo {
+    var state = currentState()
+    state.subjects = subjects
     if deletedLimit > 0 {
       for range in store.deletedRanges(limit: deletedLimit) {
         state.deleted += range.prefix(deletedLimit - state.deleted.count)

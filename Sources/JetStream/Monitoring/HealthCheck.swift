@@ -65,7 +65,7 @@ extension JetStreamService {
           account: account,
           stream: stream))
     }
-    if consumer.isEmpty || known.withLock({ handle.consumerNames.contains(consumer) }) { return health }
+    if consumer.isEmpty || known.withLock({ handle.consumers[consumer] != nil }) { return health }
     return missing(
       HealthProblem(
         .consumer,

@@ -97,7 +97,11 @@ let package = Package(
     tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
     tests("MessageStoreTests", ["MessageStore", "Subjects", "Journal", "Reactor", "CSystem", "StorageSimulation"]),
     tests("JetStreamAPITests", ["JetStreamAPI", "JSON", "Subjects"]),
-    tests("JetStreamTests", ["JetStream", "JetStreamAPI", "MessageStore", "Journal", "Reactor", "JSON"]),
+    tests(
+      "JetStreamTests",
+      [
+        "JetStream", "JetStreamAPI", "MessageStore", "Journal", "Reactor", "JSON", "Configuration", "StorageSimulation",
+      ]),
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),
     tests("ReconciliationTests", ["Reconciliation", "Bytes", "JSON"]),

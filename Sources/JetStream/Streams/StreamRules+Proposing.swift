@@ -79,7 +79,8 @@ extension StreamRules {
   ) -> Proposal {
     do throws(Rejection) {
       try checkSizes(draft)
-      try checkRoom(&draft, rollsUp: false)
+      try checkAccount(&draft)
+      try checkDiscard(draft, rollsUp: false)
       accept(draft, now: now, output: &output)
       return .journal
     } catch {
@@ -122,17 +123,22 @@ extension StreamRules {
     }
   }
 
-  func checkSizes(_ draft: Draft) throws(Rejection) {
+  /// `max_msg_size` (FEATURES 5.010).
+  func checkMessageSize(_ draft: Draft) throws(Rejection) {
     let maximum = Int(configuration.maximumMessageSize)
     if maximum >= 0, draft.header.count + draft.payload.count > maximum {
       throw .refused(.streamMessageExceedsMaximum)
     }
+  }
+
+  func checkSizes(_ draft: Draft) throws(Rejection) {
+    try checkMessageSize(draft)
     if draft.header.count > Self.maximumHeaderBytes { throw .refused(.streamHeaderExceedsMaximum) }
     if resources.isServerExhausted { throw .refused(.insufficientResources) }
   }
 
-  /// Whether the stream and the account have room; marks what nobody is interested in, which needs none.
-  mutating func checkRoom(_ draft: inout Draft, rollsUp: Bool) throws(Rejection) {
+  /// Whether the account has room; marks what nobody is interested in, which needs none.
+  mutating func checkAccount(_ draft: inout Draft) throws(Rejection) {
     if configuration.retention == .interest, !hasInterest(draft.subject) {
       draft.flags.insert(.isNotKept)
       return
@@ -141,13 +147,14 @@ extension StreamRules {
     if resources.accountBytesLeft < Int64.max, Int64(size) > resources.accountBytesLeft - Int64(inFlight.bytes) {
       throw .refused(.accountResourcesExceeded)
     }
-    if configuration.discard == .new { try checkDiscard(draft, size, rollsUp: rollsUp) }
   }
 
   /// A full stream that discards new messages refuses them (FEATURES 5.011, 5.012).
   ///
   /// What is in flight counts as if it stayed; where that would refuse, it is asked again when nothing is in flight.
-  private func checkDiscard(_ draft: Draft, _ size: Int, rollsUp: Bool) throws(Rejection) {
+  func checkDiscard(_ draft: Draft, rollsUp: Bool) throws(Rejection) {
+    guard configuration.discard == .new, !draft.flags.contains(.isNotKept) else { return }
+    let size = draft.bytes(in: store.backing)
     let isSettled = isSettled
     let perSubject = configuration.maximumMessagesPerSubject
     let isSubjectFull =

@@ -40,7 +40,9 @@ extension StreamRules {
     if configuration.isSealed { throw .streamSealed }
     if configuration.denyDelete { throw .streamMsgDeleteFailed("message delete not permitted") }
     removalsInFlight += 1
-    output.entries.append(.delete, DeleteEntry(sequence: request.sequence, erases: !request.noErase).bytes)
+    // A message that comes later must not be removed when the entry is applied again: 0 is no message.
+    let sequence = request.sequence <= proposedSequence ? request.sequence : 0
+    output.entries.append(.delete, DeleteEntry(sequence: sequence, erases: !request.noErase).bytes)
     return .journal
   }
 

@@ -14,6 +14,7 @@ extension StreamRules {
         do throws(Rejection) {
           try rules.checkRecord(draft)
           if rules.configuration.isSealed { throw .refused(.streamSealed) }
+          try rules.checkMessageSize(draft)
           try rules.checkSingle(&draft, headers, now: now)
           return rules.complete(draft, headers, message, now: now, output: &output)
         } catch {
@@ -75,8 +76,9 @@ extension StreamRules {
       do throws(Rejection) {
         var (draft, counter) = try result.get()
         try rules.checkSizes(draft)
-        try rules.checkRoom(&draft, rollsUp: headers.rollup.isGiven || draft.flags.contains(.rollsUpSubject))
-        try rules.checkTTL(headers)
+        try rules.checkAccount(&draft)
+        if !draft.flags.contains(.isNotKept) { try rules.checkTTL(headers) }
+        try rules.checkDiscard(draft, rollsUp: headers.rollup.isGiven || draft.flags.contains(.rollsUpSubject))
         let sequence = rules.accept(draft, now: now, output: &output)
         if let counter { rules.counters[Array(draft.subject)] = counter.at(sequence) }
         return .journal

@@ -114,6 +114,20 @@ struct TestStream {
     return answers.last ?? ""
   }
 
+  mutating func proposePurge(_ request: StreamPurgeRequest) {
+    output.removeAll()
+    _ = try? rules.proposePurge(request, output: &output)
+    take(reply: "")
+  }
+
+  mutating func proposeDelete(_ sequence: UInt64) {
+    var request = MessageDeleteRequest()
+    request.sequence = sequence
+    output.removeAll()
+    _ = try? rules.proposeDelete(request, output: &output)
+    take(reply: "")
+  }
+
   /// Lets time pass and does what is due.
   mutating func advance(seconds: Double) throws {
     now += Int64(seconds * 1_000_000_000)

@@ -85,8 +85,7 @@ struct MetaLogTests {
       try MetaLog.save(old, to: "/d/t", directory: "/d", disk: disk)
       disk.powerFailsAt = disk.operations + failure
       try? MetaLog.save(new, to: "/d/t", directory: "/d", disk: disk)
-      disk.powerFailsAt = nil
-      disk.restart()
+      disk.crash()
       let table = try #require(MetaLog.decode(try disk.read("/d/t")), "failure \(failure)")
       #expect([1, 2].contains(table.applied))
     }

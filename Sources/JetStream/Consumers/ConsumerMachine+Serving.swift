@@ -25,11 +25,17 @@ extension ConsumerMachine {
     runTimers(port, now: now)
     let pause = serve(port, now: now, budget: budget)
     if pause == .busy { return ConsumerProgress(wakeUp: nextTimer, hasMore: true) }
-    if !waiting.isEmpty {
+    if waiting.isEmpty {
+      waitingDue = .max
+    } else {
       let isAtEnd = pause == .idle && waiting.noWaitCount > 0
       if isAtEnd || waitingDue <= now { checkWaiting(port, now: now, dismissesNoWait: pause != .full) }
     }
-    if inactivityDue <= now, checkInactivity(port, now: now) { return ConsumerProgress(isInactive: true) }
+    if inactivityDue <= now, checkInactivity(port, now: now) {
+      // Said again until it is deleted or used.
+      inactivityDue = now
+      return ConsumerProgress(isInactive: true)
+    }
     var wakeUp = nextTimer ?? .max
     if case .later(let due) = pause { wakeUp = min(wakeUp, due) }
     return ConsumerProgress(wakeUp: wakeUp == .max ? nil : wakeUp)

@@ -150,7 +150,10 @@ final class StreamRunner: @unchecked Sendable {
     output.removeAll()
     switch rules.propose(inbound, now: loop.wallNow, output: &output) {
     case .journal: append(output.entries, reply: reply)
-    case .answer(let answer): answerLater(answer, reply)
+    case .answer(let answer):
+      answerLater(answer, reply)
+      // A batch may have begun, which is given up after some time.
+      scheduleTick()
     case .wait: held.append(HeldMessage(message))
     }
     carryOut()

@@ -16,9 +16,8 @@ extension ConsumerMachine {
   public mutating func removed(_ sequence: UInt64, matches: Bool, port: some ConsumerPort) {
     if sequence >= nextSequence {
       // What the skip list does not have was not counted.
-      if matches, skipList.isEmpty || sequence > state.skipThrough || isSkipListed(sequence) {
+      if matches, skipList.isEmpty || sequence > state.skipThrough || dropSkipListed(sequence) {
         undelivered = max(undelivered - 1, 0)
-        dropSkipListed(sequence)
       }
       return
     }
@@ -30,15 +29,22 @@ extension ConsumerMachine {
     }
   }
 
-  private func isSkipListed(_ sequence: UInt64) -> Bool { skipList.contains(sequence) }
-
-  private mutating func dropSkipListed(_ sequence: UInt64) {
-    guard let index = skipList.firstIndex(of: sequence) else { return }
-    skipList.remove(at: index)
-    guard skipList.isEmpty else { return }
+  /// Takes a sequence out of the skip list; false when it is not there.
+  private mutating func dropSkipListed(_ sequence: UInt64) -> Bool {
+    // It is in descending order.
+    var low = 0
+    var high = skipList.count
+    while low < high {
+      let middle = (low + high) / 2
+      if skipList[middle] > sequence { low = middle + 1 } else { high = middle }
+    }
+    guard low < skipList.count, skipList[low] == sequence else { return false }
+    skipList.remove(at: low)
+    guard skipList.isEmpty else { return true }
     nextSequence = state.skipThrough + 1
     state.endSkipping()
     delta.endSkipping()
+    return true
   }
 
   /// Messages have been purged, in whatever way, or the stream lost some: looks at what is left.

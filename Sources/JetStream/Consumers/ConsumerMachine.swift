@@ -107,7 +107,8 @@ public struct ConsumerMachine {
   /// do not.
   public var listensForAcks: Bool { configuration.ackPolicy == .all || configuration.ackPolicy == .explicit }
 
-  /// Whether a message that the stream keeps for its consumers is still needed by this one (FEATURES 5.004).
+  /// Whether a message that the stream keeps for its consumers, and that passes the filters of this one, is still
+  /// needed by it (FEATURES 5.004).
   public func needs(_ sequence: UInt64) -> Bool {
     if sequence > state.ackFloor.stream {
       if configuration.ackPolicy != .explicit || sequence >= nextSequence || state.pending.find(sequence) != nil {
@@ -128,6 +129,5 @@ public struct ConsumerMachine {
     return now < until.unixNanoseconds
   }
 
-  /// Whether something is to be delivered or a timer is due: `run` has something to do.
   var isPush: Bool { configuration.isPush }
 }

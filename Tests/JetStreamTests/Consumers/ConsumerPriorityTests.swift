@@ -168,6 +168,26 @@ struct ConsumerStartTests {
     #expect(bench.sequences() == [4, 5, 6])
   }
 
+  @Test func removalsOfWhatIsLastOfItsSubject() {
+    var bench = ConsumerBench(world: world()) {
+      $0.deliverPolicy = .lastPerSubject
+      $0.filterSubject = ">"
+    }
+    bench.remove(2)
+    #expect(bench.info().pendingCount == 3)
+    bench.remove(4)
+    #expect(bench.info().pendingCount == 2)
+    bench.publish("z")
+    bench.remove(6)
+    #expect(bench.info().pendingCount == 2)
+    bench.remove(3)
+    bench.remove(5)
+    #expect(bench.info().pendingCount == 0)
+    bench.publish("y")
+    bench.pull("9")
+    #expect(bench.sequences() == [7])
+  }
+
   @Test func reset() throws {  // FEATURES 6.045
     var bench = ConsumerBench { _ in }
     bench.publish(count: 5)

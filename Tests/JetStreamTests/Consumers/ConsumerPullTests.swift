@@ -57,7 +57,8 @@ struct ConsumerPullTests {
       (
         "wrong type", { _ in }, 0, #"{"batch":"x"}"#,
         [
-          "r: 400 Bad Request - json: cannot unmarshal string into Go struct field JSApiConsumerGetNextRequest.batch of type int"
+          "r: 400 Bad Request - json: cannot unmarshal string into Go struct field "
+            + "JSApiConsumerGetNextRequest.batch of type int"
         ]
       ),
       ("not JSON", { _ in }, 0, #"{"batch":"#, ["r: 400 Bad Request - unexpected end of JSON input"]),

@@ -21,7 +21,7 @@ struct ConsumerRandomTests {
     var consumerSequence: UInt64 = 0
   }
 
-  @Test(arguments: 1...60)
+  @Test(arguments: 1...30)
   func runs(seed: UInt64) throws {
     var random = SplitMix(seed: seed)
     let maxDeliver = [-1, 1, 3].randomElement(using: &random)!
@@ -142,6 +142,35 @@ struct ConsumerRandomTests {
       identity: ConsumerBench.identity(), configuration: bench.machine.configuration, state: state)
     bench.machine.resume(port: bench.world, now: bench.now)
     bench.takeDelta()
+  }
+
+  @Test(arguments: 1...20)
+  func deltasOfOtherPolicies(seed: UInt64) throws {
+    var random = SplitMix(seed: seed)
+    let policy = [ConsumerAckPolicy.none, .all].randomElement(using: &random)!
+    var bench = ConsumerBench {
+      $0.ackPolicy = policy
+      $0.ackWait = policy == .none ? 0 : 2 * ConsumerBench.second
+      $0.maxDeliver = [-1, 2].randomElement(using: &random)!
+    }
+    var last: [Delivered] = []
+    for step in 0..<200 {
+      switch Int.random(in: 0..<6, using: &random) {
+      case 0: bench.publish(count: 4)
+      case 1: bench.pull("3", "r\(step)")
+      case 2: if let delivered = last.randomElement(using: &random) { bench.ack(delivered) }
+      case 3: if let delivered = last.randomElement(using: &random) { bench.ack(delivered, "-NAK") }
+      case 4: bench.live(0.7)
+      default: bench.remove(UInt64.random(in: 1...max(bench.world.last, 1), using: &random))
+      }
+      bench.run()
+      last += bench.messages()
+      let info = bench.info()
+      #expect(replayed(bench).encoded() == bench.machine.state.encoded(), "seed \(seed) step \(step)")
+      #expect(info.ackFloor.stream <= info.delivered.stream, "seed \(seed) step \(step)")
+      let waiting = bench.world.messages.keys.count { $0 > info.delivered.stream }
+      #expect(info.pendingCount == UInt64(waiting), "seed \(seed) step \(step)")
+    }
   }
 
   @Test(arguments: 1...20)

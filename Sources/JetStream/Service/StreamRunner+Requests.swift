@@ -142,11 +142,18 @@ extension StreamRunner {
   private func deleteMessage(_ request: APIRequest) throws(JetStreamError) {
     if request.isEmpty { throw .badRequest }
     let wanted = try MessageDeleteRequest.decode(request.payload, isStrict: loop.service.options.strict)
-    request.sequence = wanted.sequence
-    request.isBehindEnd = wanted.sequence > store.lastSequence
+    request.absence = absence(of: wanted.sequence)
     try change(request) { (rules, output) throws(JetStreamError) in
       try rules.proposeDelete(wanted, output: &output)
     }
+  }
+
+  /// What nats-server says of a message that is not there; its stores differ.
+  private func absence(of sequence: UInt64) -> JetStreamError {
+    if store.backing == .memory { return .sequenceNotFound(sequence) }
+    if sequence > store.lastSequence, sequence > 0 { return .streamMsgDeleteFailed("stream store EOF") }
+    if sequence < store.firstSequence { return .streamMsgDeleteFailed("no message found") }
+    return .sequenceNotFound(sequence)
   }
 
   private func change(
@@ -187,10 +194,8 @@ extension APIRequest {
   func finishDelete(_ existed: Bool, on loop: JetStreamLoop) {
     if existed {
       answer(MessageDeleteAnswer().answer(), on: loop)
-    } else if sequence == 0 {
-      refuse(.streamMsgDeleteFailed("no message found"), on: loop)
     } else {
-      refuse(isBehindEnd ? .streamMsgDeleteFailed("stream store EOF") : .sequenceNotFound(sequence), on: loop)
+      refuse(absence, on: loop)
     }
   }
 

@@ -1,6 +1,7 @@
 import CSystem
 import Configuration
 import JSON
+import Subjects
 
 /// JetStream as the server sees it. The server comes without; the program gives it one.
 public protocol JetStreamHost: AnyObject, Sendable {
@@ -45,6 +46,18 @@ public protocol InterestObserver: AnyObject, Sendable {
 extension Account {
   /// Whether anybody listens to a subject without wildcards. Any thread.
   public func hasInterest(in subject: UnsafeRawBufferPointer) -> Bool { index.hasInterest(subject) }
+
+  /// Whether a queue group listens to a subject without wildcards. Any thread.
+  public func hasInterest(in subject: UnsafeRawBufferPointer, queue: [UInt8]) -> Bool {
+    var result = MatchResult()
+    defer { result.destroy() }
+    index.match(subject, into: &result)
+    for position in 0..<result.groupCount {
+      let first = result.queued[Int(result.groups[position].start)]
+      if index.queueName(of: first).elementsEqual(queue) { return true }
+    }
+    return false
+  }
 
   /// Who is told of subscriptions that come and go; set before the loops run, told while `isObserved`.
   public func observe(with observer: (any InterestObserver)?) {

@@ -66,7 +66,7 @@ extension JetStreamService {
           .stream, "JetStream stream \(streamShown) not found on account \(accountShown)", account: account,
           stream: stream))
     }
-    if consumer.isEmpty || known.withLock({ handle.consumerNames.contains(consumer) }) { return health }
+    if consumer.isEmpty || known.withLock({ handle.consumers[consumer] != nil }) { return health }
     return missing(
       HealthProblem(
         .consumer,

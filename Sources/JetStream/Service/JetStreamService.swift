@@ -44,6 +44,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   var handles: [StreamHandle] = []
   var table = MetaLog.Table()
   private var detached: [String: AccountJetStream] = [:]
+  private var disabledListeners: [String: (Account, DisabledListener)] = [:]
   private var isSavingTable = false
   private var tableSaved: LogSequence = 0
   private var nextLoop = 0
@@ -139,6 +140,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     }
     try recover()
     for account in sortedAccounts { account.listen(domain: options.domain) }
+    listenForOthers()
   }
 
   /// What accounts may use is reserved for them: the server must have it.
@@ -154,6 +156,21 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
       guard let problem else { continue }
       throw StartProblem(
         description: "Error enabling jetstream on configured accounts: \(problem.description) (\(problem.number))")
+    }
+  }
+
+  /// Accounts without JetStream get an answer that says so.
+  private func listenForOthers() {
+    let others = server.accounts.values.filter { !$0.isSystem && self.account(named: $0.name) == nil }
+    for account in others where disabledListeners[account.name] == nil {
+      let listener = DisabledListener(account)
+      disabledListeners[account.name] = (account, listener)
+      account.listen(to: Array("$JS.API.>".utf8), with: listener)
+    }
+    let names = Set(others.map(\.name))
+    for (name, (account, listener)) in disabledListeners where !names.contains(name) {
+      account.unlisten(listener, retire: server.retire)
+      disabledListeners[name] = nil
     }
   }
 
@@ -217,6 +234,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     }
     let names = Set(configured.map(\.0.name))
     for account in sortedAccounts where !names.contains(account.account.name) { disable(account) }
+    listenForOthers()
   }
 
   private func enable(_ account: Account, _ limits: AccountJetStreamOptions) {

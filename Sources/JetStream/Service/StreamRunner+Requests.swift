@@ -63,7 +63,7 @@ extension StreamRunner {
     state.messages = held.messages
     state.bytes = held.bytes
     // A stream that begins where all begin shows no sequence before its first message.
-    let isUntouched = held.lastSequence == 0 && configuration.firstSequence == 0
+    let isUntouched = held.lastSequence == 0 && firstConfigured == 0
     state.firstSequence = isUntouched ? 0 : held.firstSequence
     if held.messages > 0 { state.firstTime = Timestamp(unixNanoseconds: held.firstTimestamp) }
     state.lastSequence = held.lastSequence
@@ -91,13 +91,11 @@ extension StreamRunner {
         if state.deleted.count >= deletedLimit { break }
       }
     }
-    var info = StreamInfo(
+    return StreamInfo(
       configuration: showsServer
         ? configuration.withAnsweredMetadata(serverVersion: Version.compatibleServer) : configuration,
       created: Timestamp(unixNanoseconds: handle.created), state: state,
       time: Timestamp(unixNanoseconds: loop.wallNow))
-    info.domain = loop.service.domain
-    return info
   }
 
   private func answerInfo(_ request: APIRequest) throws(JetStreamError) {
@@ -120,6 +118,7 @@ extension StreamRunner {
       }
       var info = runner.information(deletedLimit: wanted.deletedDetails ? .max : 0, subjects: subjects)
       info.leader = runner.loop.service.server.serverName
+      info.domain = runner.loop.service.domain
       request.answer(StreamInfoAnswer(info, page: page).answer(), on: runner.loop)
     }
   }
@@ -143,11 +142,18 @@ extension StreamRunner {
   private func deleteMessage(_ request: APIRequest) throws(JetStreamError) {
     if request.isEmpty { throw .badRequest }
     let wanted = try MessageDeleteRequest.decode(request.payload, isStrict: loop.service.options.strict)
-    request.sequence = wanted.sequence
-    request.isBehindEnd = wanted.sequence > store.lastSequence
+    request.absence = absence(of: wanted.sequence)
     try change(request) { (rules, output) throws(JetStreamError) in
       try rules.proposeDelete(wanted, output: &output)
     }
+  }
+
+  /// What nats-server says of a message that is not there; its stores differ.
+  private func absence(of sequence: UInt64) -> JetStreamError {
+    if store.backing == .memory { return .sequenceNotFound(sequence) }
+    if sequence > store.lastSequence, sequence > 0 { return .streamMsgDeleteFailed("stream store EOF") }
+    if sequence < store.firstSequence { return .streamMsgDeleteFailed("no message found") }
+    return .sequenceNotFound(sequence)
   }
 
   private func change(
@@ -189,7 +195,7 @@ extension APIRequest {
     if existed {
       answer(MessageDeleteAnswer().answer(), on: loop)
     } else {
-      refuse(isBehindEnd ? .streamMsgDeleteFailed("stream store EOF") : .sequenceNotFound(sequence), on: loop)
+      refuse(absence, on: loop)
     }
   }
 

@@ -305,7 +305,7 @@ public final class JournalRecovery {
       return JournalState.FreeSegment(slot: segments.removeFirst().slot, capacity: options.segmentBytes)
     }
     let slot = nextSlot
-    try storage.createSegment(slot, capacity: options.segmentBytes)
+    try storage.createSegment(slot, capacity: options.segmentBytes, isFirst: true)
     nextSlot += 1
     return JournalState.FreeSegment(slot: slot, capacity: options.segmentBytes)
   }

@@ -31,11 +31,13 @@ final class JournalStorage: @unchecked Sendable {
   }
 
   /// Makes a file of zeros; it and its name are durable afterwards. On an error nothing is left of it.
-  func createSegment(_ slot: Int, capacity: Int) throws {
+  ///
+  /// - Parameter isFirst: nothing else is being written yet, and the start waits for it.
+  func createSegment(_ slot: Int, capacity: Int, isFirst: Bool = false) throws {
     let path = segmentPath(slot)
     do {
       let file = try disk.open(path, creating: 0o600)
-      try file.fillWithZeros(upTo: capacity)
+      try file.fillWithZeros(upTo: capacity, lettingOthersSync: !isFirst)
       try disk.synchronizeDirectory(directory)
     } catch {
       try? disk.remove(path)

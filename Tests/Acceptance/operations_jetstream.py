@@ -10,7 +10,9 @@ import servers
 import suite
 from suite_commandline import as_after_a_boot
 
-READY_MILLISECONDS = 30
+# All but a few are spent on 16 MiB of zeros for the journal's first segment: 10 to 20 ms, and 50 on virtual machines whose
+# memory the host hands out page by page.
+READY_MILLISECONDS = 100
 IDLE_KILOBYTES = 12 * 1024
 SIZES = "max_mem: 64MB, max_file: 512MB"
 
@@ -155,7 +157,7 @@ def cost(context):
             finally:
                 server.stop()
         notes.append((min(times), statistics.median(times), statistics.median(sizes)))
-    # The best of them: zeros are written to the journal's first segment, and the disk may be busy for others.
+    # The best of them: the disk may be busy for others.
     best, _, size = notes[0]
     suite.check(best < READY_MILLISECONDS, f"ready after {best:.1f} ms, less than {READY_MILLISECONDS} wanted")
     suite.check(size <= IDLE_KILOBYTES, f"{size} KB idle, at most {IDLE_KILOBYTES}")

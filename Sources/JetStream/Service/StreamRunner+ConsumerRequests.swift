@@ -60,8 +60,12 @@ extension StreamRunner {
     consumer.machine.start(port: consumer, now: consumer.now)
     consumer.settle()
     publish(.created, about: consumer.name)
-    answerCreate(consumer, request)
-    loop.schedule(consumer)
+    // Clients count on the state before the first delivery: `num_pending` tells when they have seen what was there.
+    let before = information(consumer)
+    loop.afterEverythingInFlight { [self] in
+      request.answer(ConsumerCreateAnswer(before).answer(), on: loop)
+      if !consumer.isOver { loop.schedule(consumer) }
+    }
   }
 
   private func newConsumerName() -> String {

@@ -147,7 +147,10 @@ final class StreamRunner: @unchecked Sendable {
     output.removeAll()
     switch rules.propose(inbound, now: loop.wallNow, output: &output) {
     case .journal: append(output.entries, reply: reply)
-    case .answer(let answer): answerLater(answer, reply)
+    case .answer(let answer):
+      answerLater(answer, reply)
+      // A batch that waits for its next message has a deadline, and no entry that would set the timer.
+      if Self.nextTick(&rules) < tickDue { scheduleTick() }
     case .wait: held.append(HeldMessage(message))
     }
     carryOut()

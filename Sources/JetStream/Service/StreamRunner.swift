@@ -152,8 +152,8 @@ final class StreamRunner: @unchecked Sendable {
     case .journal: append(output.entries, reply: reply)
     case .answer(let answer):
       answerLater(answer, reply)
-      // A batch may have begun, which is given up after some time.
-      scheduleTick()
+      // A batch that waits for its next message has a deadline, and no entry that would set the timer.
+      if Self.nextTick(&rules) < tickDue { scheduleTick() }
     case .wait: held.append(HeldMessage(message))
     }
     carryOut()

@@ -80,16 +80,16 @@ final class ConsumerRunner: ConsumerPort {
       if isFiltered, sequence > machine.state.delivered.stream {
         recounts = true
       } else {
-        machine.removed(sequence, matches: true, port: self)
+        machine.removed(sequence, matches: true, port: self, now: now)
       }
     }
-    if recounts { machine.purged(port: self) }
+    if recounts { machine.purged(port: self, now: now) }
     loop.schedule(self)
   }
 
   /// Many messages have left the stream.
   func purged() {
-    machine.purged(port: self)
+    machine.purged(port: self, now: now)
     loop.schedule(self)
   }
 
@@ -99,7 +99,7 @@ final class ConsumerRunner: ConsumerPort {
       subject.withUnsafeBytes { Subject.matches(pattern: $0, literal: own) }
     }
     guard concerns else { return }
-    let isActive = deliverSubject.withUnsafeBytes { account.hasInterest(in: $0) }
+    let isActive = deliverSubject.withUnsafeBytes { hasInterest($0) }
     machine.setActive(isActive, now: now)
     loop.schedule(self)
   }
@@ -221,7 +221,12 @@ final class ConsumerRunner: ConsumerPort {
     _ = loop.send(to: target, showing: nothing, reply: reply, header: header, payload: nothing, in: account)
   }
 
-  func hasInterest(_ subject: UnsafeRawBufferPointer) -> Bool { account.hasInterest(in: subject) }
+  /// Subjects of the API have no listeners but the server itself, which takes no messages of streams.
+  func hasInterest(_ subject: UnsafeRawBufferPointer) -> Bool {
+    !subject.starts(with: Self.apiPrefix) && account.hasInterest(in: subject)
+  }
+
+  private static let apiPrefix = Array("$JS.API.".utf8)
 
   func confirm(_ reply: UnsafeRawBufferPointer) { confirmations.append(Array(reply)) }
 

@@ -59,7 +59,12 @@ public struct ConsumerConfiguration: Equatable, Sendable {
   /// A consumer that is not durable never lives without being used for longer than 5 s, unless told otherwise
   /// (FEATURES 6.021).
   public mutating func setEphemeralThreshold() {
-    if !isDurable, inactiveThreshold <= 0 { inactiveThreshold = ConsumerLimits.inactiveThreshold }
+    if !isDurable { setThreshold() }
+  }
+
+  /// The same for one that is taken for ephemeral whatever it says.
+  public mutating func setThreshold() {
+    if inactiveThreshold <= 0 { inactiveThreshold = ConsumerLimits.inactiveThreshold }
   }
 
   /// Of 100 acknowledgements, how many are reported (FEATURES 6.012); 0 for none.

@@ -100,7 +100,7 @@ public struct PullRequest: Equatable, Sendable {
         }
       } catch {
         if error.isSyntax { throw error }
-        if mismatch == nil { mismatch = error.inside("JSApiConsumerGetNextRequest") }
+        if mismatch == nil { mismatch = error.insideUnnamed() }
       }
     }
     try reader.finish()

@@ -16,6 +16,9 @@ struct ConsumerDelta: Sendable {
     case endSkipping = 9
   }
 
+  /// The longest run: a damaged count must not keep a start busy for long.
+  static let longestRun: UInt64 = 1 << 20
+
   /// A run that may go on.
   private struct Run {
     var operation: Operation
@@ -68,7 +71,9 @@ struct ConsumerDelta: Sendable {
 
   @inline(__always)
   private mutating func extend(_ operation: Operation, _ next: UInt64, _ time: Int64) {
-    if let open = run, open.operation == operation, open.first &+ open.count == next, open.timestamp == time {
+    if let open = run, open.operation == operation, open.first &+ open.count == next, open.timestamp == time,
+      open.count < Self.longestRun
+    {
       run!.count += 1
       return
     }
@@ -110,12 +115,13 @@ extension ConsumerState {
       switch operation {
       case .start:
         let skipThrough = try reader.unsigned()
-        guard sequence > 0 else { throw Malformed() }
+        guard sequence > 0, skipThrough < .max else { throw Malformed() }
         start(at: sequence, skipThrough: skipThrough)
       case .deliver:
         timestamp &+= try reader.signed()
         let count = try reader.unsigned()
-        guard count > 0, sequence > delivered.stream, sequence <= UInt64.max - count else { throw Malformed() }
+        guard sequence > delivered.stream else { throw Malformed() }
+        try checkRun(sequence, count)
         for next in sequence..<(sequence + count) { deliver(next, at: timestamp) }
         sequence += count - 1
       case .redeliver:
@@ -126,15 +132,22 @@ extension ConsumerState {
         touch(sequence, at: timestamp)
       case .settle:
         let count = try reader.unsigned()
-        guard count > 0, sequence <= UInt64.max - count else { throw Malformed() }
+        try checkRun(sequence, count)
         for next in sequence..<(sequence + count) { settle(next) }
         sequence += count - 1
-      case .settleThrough: settle(through: Position(consumer: try reader.unsigned(), stream: sequence))
+      case .settleThrough:
+        let consumer = try reader.unsigned()
+        guard sequence < .max else { throw Malformed() }
+        settle(through: Position(consumer: consumer, stream: sequence))
       case .exhaust: exhaust(sequence)
       case .raise: raise(to: sequence)
       case .endSkipping: endSkipping()
       }
     }
+  }
+
+  private func checkRun(_ first: UInt64, _ count: UInt64) throws(Malformed) {
+    guard count > 0, count <= ConsumerDelta.longestRun, first <= UInt64.max - count else { throw Malformed() }
   }
 
   private static var version: UInt8 { 1 }
@@ -176,6 +189,9 @@ extension ConsumerState {
     delivered = Position(consumer: try reader.unsigned(), stream: try reader.unsigned())
     ackFloor = Position(consumer: try reader.unsigned(), stream: try reader.unsigned())
     skipThrough = try reader.unsigned()
+    guard max(delivered.stream, ackFloor.stream, skipThrough) < .max, delivered.consumer < 1 << 63 else {
+      throw Malformed()
+    }
     var left = try reader.unsigned()
     var entry = PendingEntry(sequence: 0, consumerSequence: 0, timestamp: 0, deliveries: 0, flags: [])
     while left > 0 {
@@ -184,9 +200,9 @@ extension ConsumerState {
       entry.sequence &+= step
       entry.consumerSequence &+= try reader.unsigned()
       entry.timestamp &+= try reader.signed()
-      guard let deliveries = UInt32(exactly: try reader.unsigned()), step > 0, entry.sequence >= step else {
-        throw Malformed()
-      }
+      guard let deliveries = UInt32(exactly: try reader.unsigned()), (1..<UInt32.max).contains(deliveries), step > 0,
+        entry.sequence >= step, entry.consumerSequence > 0
+      else { throw Malformed() }
       entry.deliveries = deliveries
       pending.append(entry)
     }
@@ -196,7 +212,7 @@ extension ConsumerState {
       spans -= 1
       let first = end &+ (try reader.unsigned())
       let last = first &+ (try reader.unsigned())
-      guard first > end || end == 0, last >= first else { throw Malformed() }
+      guard first > end, last >= first, last < .max else { throw Malformed() }
       exhausted.append(SequenceSet.Span(first: first, last: last))
       end = last
     }

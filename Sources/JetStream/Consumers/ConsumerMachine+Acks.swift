@@ -126,7 +126,7 @@ extension ConsumerMachine {
     guard percentage > 0, percentage >= 100 || Int(port.random() % 100) < percentage else { return }
     port.publish(
       .acknowledged(
-        consumerSequence: ack.consumerSequence, streamSequence: ack.streamSequence, delay: now - sentAt,
+        consumerSequence: ack.consumerSequence, streamSequence: ack.streamSequence, delay: now &- sentAt,
         deliveries: ack.deliveries))
   }
 
@@ -186,11 +186,12 @@ extension ConsumerMachine {
   }
 
   /// The message of an entry is gone from the stream.
-  mutating func lose(_ place: Int, port: some ConsumerPort) {
+  mutating func lose(_ place: Int, port: some ConsumerPort, now: Int64) {
     let entry = state.pending[place]
     unqueue(place)
     state.settle(entry.sequence)
     delta.settle(entry.sequence)
+    lastAcknowledged = now
     port.publish(
       .terminated(
         consumerSequence: entry.consumerSequence, streamSequence: entry.sequence,

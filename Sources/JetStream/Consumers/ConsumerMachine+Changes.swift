@@ -8,7 +8,8 @@ extension ConsumerMachine {
   public mutating func update(_ new: ConsumerConfiguration, port: some ConsumerPort, now: Int64) {
     let old = configuration
     configuration = new
-    configuration.setEphemeralThreshold()
+    // What it was so far decides, not what it becomes.
+    if !old.isDurable { configuration.setThreshold() }
     if new.deliverSubject != old.deliverSubject {
       forceRedelivery(port, now: now)
       isActive = configuration.deliverSubject.withBytes { port.hasInterest($0) }
@@ -45,7 +46,7 @@ extension ConsumerMachine {
   ) throws(JetStreamError) -> UInt64 {
     var target = sequence
     if sequence == 0 {
-      target = state.ackFloor.stream + 1
+      target = state.settledThrough + 1
     } else {
       switch configuration.deliverPolicy {
       case .all: break
@@ -85,6 +86,11 @@ extension ConsumerMachine {
     if !waiting.isEmpty { checkWaiting(port, now: now, dismissesNoWait: false) }
     info.waitingCount = waiting.count
     info.pendingCount = UInt64(max(undelivered, 0))
+    if pace.holdsNewMessage {
+      // As nats-server counts: the message that waits for its time is taken already, and so is what it answers.
+      info.pendingCount -= min(info.pendingCount, 1)
+      if !waiting.isEmpty, waiting[waiting.head].wanted == 1 { info.waitingCount -= 1 }
+    }
     info.isPushBound = isPush && isActive
     if isPaused(at: now), let until = configuration.pauseUntil {
       info.isPaused = true

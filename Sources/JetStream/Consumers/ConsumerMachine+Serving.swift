@@ -44,6 +44,7 @@ extension ConsumerMachine {
   private mutating func serve(_ port: some ConsumerPort, now: Int64, budget: Int) -> Pause {
     var left = budget
     let isPush = isPush
+    pace.holdsNewMessage = false
     if isPaused(at: now) { return .idle }
     while true {
       if isPush {
@@ -85,7 +86,7 @@ extension ConsumerMachine {
       if let message = port.load(sequence) {
         return .message(message, deliveries: state.pending[place].deliveries + 1)
       }
-      lose(place, port: port)
+      lose(place, port: port, now: now)
     }
     if configuration.maxAckPending > 0, state.pending.count >= configuration.maxAckPending { return .full }
     while let sequence = skipList.last {
@@ -129,7 +130,10 @@ extension ConsumerMachine {
     let size = delivery.subject.count + reply.count + delivery.header.count + delivery.payload.count
     if !pace.isUnlimited {
       let due = pace.due(size: size, timestamp: message.timestamp, now: now)
-      if due > now { return .later(due) }
+      if due > now {
+        pace.holdsNewMessage = isFirst
+        return .later(due)
+      }
     }
     if isPush {
       let isTaken = configuration.deliverSubject.withBytes { target in

@@ -13,7 +13,7 @@ extension ConsumerMachine {
 
   /// A message has been removed, by a request or a limit.
   /// - Parameter matches: it passes the filters of this consumer.
-  public mutating func removed(_ sequence: UInt64, matches: Bool, port: some ConsumerPort) {
+  public mutating func removed(_ sequence: UInt64, matches: Bool, port: some ConsumerPort, now: Int64) {
     if sequence >= nextSequence {
       // What the skip list does not have was not counted.
       if matches, skipList.isEmpty || sequence > state.skipThrough || dropSkipListed(sequence) {
@@ -22,10 +22,11 @@ extension ConsumerMachine {
       return
     }
     if let place = state.pending.find(sequence) {
-      lose(place, port: port)
+      lose(place, port: port, now: now)
     } else if !state.exhausted.isEmpty, state.exhausted.contains(sequence) {
       state.settle(sequence)
       delta.settle(sequence)
+      lastAcknowledged = now
     }
   }
 
@@ -48,8 +49,9 @@ extension ConsumerMachine {
   }
 
   /// Messages have been purged, in whatever way, or the stream lost some: looks at what is left.
-  public mutating func purged(port: some ConsumerPort) {
+  public mutating func purged(port: some ConsumerPort, now: Int64) {
     let bounds = port.bounds()
+    let pendingCount = state.pending.count
     raise(to: bounds.first)
     var gone: [UInt64] = []
     state.pending.forEach { if port.load($0.sequence) == nil { gone.append($0.sequence) } }
@@ -58,6 +60,7 @@ extension ConsumerMachine {
       state.settle(sequence)
       delta.settle(sequence)
     }
+    if state.pending.count < pendingCount { lastAcknowledged = now }
     findPlaceAgain(port)
   }
 

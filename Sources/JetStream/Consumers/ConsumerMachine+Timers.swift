@@ -161,8 +161,8 @@ extension ConsumerMachine {
     // A client may be at work on a message for as long as it may take to acknowledge it.
     var latest = Int64.min
     state.pending.forEach { latest = max(latest, $0.timestamp &+ ackWait(deliveries: $0.deliveries)) }
-    guard latest > .min, latest + inactiveThreshold > now else { return true }
-    inactivityDue = latest + inactiveThreshold
+    guard latest > .min, latest &+ inactiveThreshold > now else { return true }
+    inactivityDue = latest &+ inactiveThreshold
     return false
   }
 

@@ -44,6 +44,8 @@ struct DeliveryPace: Sendable {
 
   /// Messages up to here are replayed with the pauses between them; 0: no more.
   var replayThrough: UInt64 = 0
+  /// A message that was not delivered before waits for its time.
+  var holdsNewMessage = false
   private var lastTimestamp: Int64 = 0
   private var lastDelivery: Int64 = 0
 

@@ -17,7 +17,8 @@ public struct ConsumerState: Sendable {
   let policy: ConsumerAckPolicy
   /// The last delivery and the highest message delivered, or one before the start.
   public internal(set) var delivered = Position()
-  /// Everything up to here is acknowledged.
+  /// Everything up to here is acknowledged. A message that was given up stays above it until nothing is pending, as in
+  /// nats-server (FEATURES 6.059).
   public internal(set) var ackFloor = Position()
   /// A `last_per_subject` consumer looks only at the last messages of the subjects up to here; 0 when it is past them.
   var skipThrough: UInt64 = 0
@@ -29,6 +30,12 @@ public struct ConsumerState: Sendable {
 
   /// Deliveries without an acknowledgement.
   public var pendingCount: Int { pending.count }
+
+  /// Nothing up to here is delivered again: the ack floor without what was given up.
+  var settledThrough: UInt64 {
+    if exhausted.isEmpty { return ackFloor.stream }
+    return max(ackFloor.stream, pending.isEmpty ? delivered.stream : pending.first.sequence - 1)
+  }
 
   // MARK: - Operations
 
@@ -85,7 +92,7 @@ public struct ConsumerState: Sendable {
   mutating func exhaust(_ sequence: UInt64) {
     guard let place = pending.find(sequence) else { return }
     exhausted.insert(sequence)
-    remove(at: place)
+    pending.remove(at: place)
   }
 
   /// The stream begins at `first` now: what was before it does not count.
@@ -105,10 +112,11 @@ public struct ConsumerState: Sendable {
   mutating func endSkipping() { skipThrough = 0 }
 
   private mutating func remove(at place: Int) {
-    guard pending.remove(at: place) else { return }
+    let isNext = pending[place].consumerSequence == ackFloor.consumer &+ 1
+    pending.remove(at: place)
     if pending.isEmpty {
       ackFloor = delivered
-    } else {
+    } else if isNext {
       ackFloor = Position(consumer: pending.first.consumerSequence - 1, stream: pending.first.sequence - 1)
     }
   }

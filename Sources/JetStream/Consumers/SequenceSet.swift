@@ -52,11 +52,9 @@ struct SequenceSet: Equatable, Sendable {
     return true
   }
 
-  /// Calls `body` for every removed sequence.
-  mutating func removeAll(below sequence: UInt64, _ body: (UInt64) -> Void = { _ in }) {
+  mutating func removeAll(below sequence: UInt64) {
     while let first = spans.first, first.first < sequence {
       let last = min(first.last, sequence - 1)
-      for removed in first.first...last { body(removed) }
       count -= last - first.first + 1
       if last == first.last {
         spans.removeFirst()

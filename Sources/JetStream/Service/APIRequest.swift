@@ -57,10 +57,13 @@ final class APIRequest: @unchecked Sendable {
   }
 
   /// Answers, and tells whoever watches the API (FEATURES 7.046).
-  func answer(_ response: [UInt8], failed: Bool = false, on loop: JetStreamLoop) {
+  /// - Parameter header: a whole header block, or empty.
+  func answer(_ response: [UInt8], header: [UInt8] = [], failed: Bool = false, on loop: JetStreamLoop) {
     account.countRequest(failed: failed)
     account.service.requestEnded()
-    if !reply.isEmpty { loop.worker.publish(reply, reply: nil, payload: response, in: account.account) }
+    if !reply.isEmpty {
+      loop.worker.publish(reply, reply: nil, header: header, payload: response, in: account.account)
+    }
     audit(response, on: loop)
   }
 

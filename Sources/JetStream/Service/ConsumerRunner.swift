@@ -93,16 +93,16 @@ final class ConsumerRunner: ConsumerPort {
       if isFiltered, sequence > machine.state.delivered.stream {
         recounts = true
       } else {
-        machine.removed(sequence, matches: true, port: self)
+        machine.removed(sequence, matches: true, port: self, now: now)
       }
     }
-    if recounts { machine.purged(port: self) }
+    if recounts { machine.purged(port: self, now: now) }
     loop.schedule(self)
   }
 
   /// Many messages have left the stream.
   func purged() {
-    machine.purged(port: self)
+    machine.purged(port: self, now: now)
     loop.schedule(self)
   }
 
@@ -239,8 +239,11 @@ final class ConsumerRunner: ConsumerPort {
     if !deliverGroup.isEmpty, subject.elementsEqual(deliverSubject) {
       return account.hasInterest(in: subject, queue: deliverGroup)
     }
-    return account.hasInterest(in: subject)
+    // Subjects of the API have no listeners but the server itself, which takes no messages of streams.
+    return !subject.starts(with: Self.apiPrefix) && account.hasInterest(in: subject)
   }
+
+  private static let apiPrefix = Array("$JS.API.".utf8)
 
   func confirm(_ reply: UnsafeRawBufferPointer) { confirmations.append(Array(reply)) }
 

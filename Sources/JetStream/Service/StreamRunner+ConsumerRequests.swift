@@ -26,6 +26,11 @@ extension StreamRunner {
     var wanted = try ConsumerCreateRequest.decode(request.payload, isStrict: isStrict)
     try wanted.bind(to: request.plainSubject)
     if let failure { throw .streamStoreFailed(failure) }
+    if let claimed = claimedIdentity(request), !claimed.isEmpty, isForStream(wanted.configuration),
+      claimed != identityOfStream
+    {
+      throw .consumerStreamIdentityMismatch(identityOfStream)
+    }
     let name = wanted.configuration.isDurable ? wanted.configuration.durableName : wanted.configuration.name
     let existing = consumers[name]
     let plan = try wanted.plan(
@@ -76,8 +81,27 @@ extension StreamRunner {
 
   private func answerCreate(_ consumer: ConsumerRunner, _ request: APIRequest) {
     loop.afterEverythingInFlight { [self] in
-      request.answer(ConsumerCreateAnswer(information(consumer)).answer(), on: loop)
+      request.answer(
+        ConsumerCreateAnswer(information(consumer)).answer(),
+        header: isForStream(consumer.machine.configuration) ? identityHeader : [], on: loop)
     }
+  }
+
+  // MARK: identity of the stream
+
+  /// What changes when a stream is made anew: streams that read this one tell it from an earlier one by that.
+  private var identityOfStream: String { ShortHash.make(RFC3339.string(Timestamp(unixNanoseconds: handle.created))) }
+
+  private var identityHeader: [UInt8] { Array("NATS/1.0\r\nNats-Stream-Identity: \(identityOfStream)\r\n\r\n".utf8) }
+
+  /// The identity that a request is meant for; nil when it tells none.
+  private func claimedIdentity(_ request: APIRequest) -> String? {
+    request.header.withUnsafeBytes { headerValue("Nats-Stream-Identity", in: $0) }
+  }
+
+  /// Consumers that other streams make to read this one.
+  private func isForStream(_ configuration: ConsumerConfiguration) -> Bool {
+    configuration.direct || configuration.sourcing
   }
 
   /// Takes a consumer in.
@@ -213,7 +237,9 @@ extension StreamRunner {
     consumer.settle()
     loop.schedule(consumer)
     loop.afterEverythingInFlight { [self] in
-      request.answer(ConsumerResetAnswer(information(consumer), sequence: next).answer(), on: loop)
+      request.answer(
+        ConsumerResetAnswer(information(consumer), sequence: next).answer(),
+        header: claimedIdentity(request) == nil ? [] : identityHeader, on: loop)
     }
   }
 }

@@ -54,7 +54,7 @@ extension StreamRules {
           sequence: put.sequence, timestamp: put.timestamp, flags: put.flags.stored, subject: put.subject,
           header: put.header, payload: put.payload)
       } else {
-        try store.skip(through: put.sequence)
+        try store.skip(through: put.sequence, at: put.timestamp)
       }
     }
     if put.sequence > proposedSequence || isReplaying { takeOver(put) }

@@ -175,7 +175,7 @@ struct ConsumerAckTests {
     #expect(bench.advisories() == [.maxDeliveries(streamSequence: 1, deliveries: 5)])
     #expect(bench.info().ackPendingCount == 0)
     #expect(bench.info().redeliveredCount == 1)
-    #expect(bench.info().ackFloor.stream == 1)
+    #expect(bench.info().ackFloor.stream == 0)
     #expect(bench.machine.needs(1))
   }
 
@@ -193,6 +193,49 @@ struct ConsumerAckTests {
     bench.ack(second)
     #expect(bench.world.events == [.finished(1)])
     #expect(!bench.machine.needs(1))
+  }
+
+  @Test func acknowledgedTwice() {
+    var bench = ConsumerBench(isWorkQueue: true) { _ in }
+    bench.publish(count: 3)
+    bench.pull("2")
+    let messages = bench.messages()
+    bench.ack(messages[0], reply: "first")
+    bench.ack(messages[0], reply: "again")
+    bench.ack(messages[0], "+TERM", reply: "term")
+    bench.ack(messages[0], "-NAK", reply: "nak")
+    // It is finished once, whatever comes later; and each time somebody who wants to know is told.
+    #expect(bench.world.events.filter { if case .finished = $0 { true } else { false } } == [.finished(1)])
+    #expect(
+      bench.world.events.filter { if case .confirmed = $0 { true } else { false } } == [
+        .confirmed("first"), .confirmed("again"), .confirmed("term"), .confirmed("nak"),
+      ])
+    // Not delivered yet.
+    bench.world.events = []
+    bench.acknowledge("$JS.ACK.S.C.1.3.3.4.0", "+ACK", reply: "early")
+    #expect(bench.world.events.isEmpty)
+    #expect(bench.info().ackPendingCount == 1)
+  }
+
+  @Test func whatWasGivenUpHoldsTheAckFloor() {  // FEATURES 6.059
+    var bench = ConsumerBench {
+      $0.maxDeliver = 1; $0.ackWait = ConsumerBench.second
+    }
+    bench.publish(count: 5)
+    bench.pull("2")
+    _ = bench.messages()
+    bench.advance(1)
+    #expect(bench.machine.state.exhausted.count == 2)
+    #expect(bench.info().ackFloor == ConsumerSequences())
+    bench.pull("3")
+    let messages = bench.messages()
+    bench.ack(messages[0])
+    #expect(bench.info().ackFloor.stream == 0)
+    #expect(bench.machine.state.settledThrough == 3)
+    bench.ack(messages[1])
+    bench.ack(messages[2])
+    #expect(bench.info().ackFloor.stream == 5)
+    #expect(bench.info().ackFloor.consumer == 5)
   }
 
   @Test func maxAckPending() {  // FEATURES 6.014
@@ -241,6 +284,7 @@ struct ConsumerAckTests {
       ])
     #expect(bench.info().pendingCount == 2)
     #expect(bench.info().ackFloor.stream == 1)
+    #expect(bench.info().ackFloor.lastActive == Timestamp(unixNanoseconds: bench.now))
     bench.advance(5)
     #expect(bench.machine.state.exhausted.count == 2)
     bench.remove(2)
@@ -256,15 +300,17 @@ struct ConsumerAckTests {
     let messages = bench.messages()
     bench.ack(messages[2], "-NAK 1h")
     for sequence in 1...UInt64(3) { bench.world.messages[sequence] = nil }
-    bench.machine.purged(port: bench.world)
+    bench.machine.purged(port: bench.world, now: bench.now)
     #expect(bench.info().ackFloor.stream == 3)
     #expect(bench.info().ackPendingCount == 2)
     #expect(bench.info().pendingCount == 5)
     bench.world.messages = [:]
-    bench.machine.purged(port: bench.world)
+    bench.machine.purged(port: bench.world, now: bench.now)
     #expect(bench.info().ackPendingCount == 0)
     #expect(bench.info().delivered.stream == 10)
-    #expect(bench.info().ackFloor == ConsumerSequences(consumer: 5, stream: 10))
+    #expect(
+      bench.info().ackFloor
+        == ConsumerSequences(consumer: 5, stream: 10, lastActive: Timestamp(unixNanoseconds: bench.now)))
     bench.publish(count: 1)
     bench.pull("1")
     #expect(bench.sequences() == [11])

@@ -138,6 +138,39 @@ struct ConsumerPushTests {
     #expect(bench.messages().count == 2)
   }
 
+  @Test func aMessageThatWaitsForItsTimeIsTaken() {  // FEATURES 6.010
+    var bench = ConsumerBench(starts: false) {
+      $0.ackPolicy = .none; $0.replayPolicy = .original
+    }
+    for _ in 0..<3 {
+      bench.now += 2 * ConsumerBench.second
+      bench.publish(count: 1)
+    }
+    bench.machine.start(port: bench.world, now: bench.now)
+    bench.pull("2")
+    #expect(bench.sequences() == [1])
+    #expect(bench.info().pendingCount == 1)
+    #expect(bench.info().waitingCount == 0)
+    bench.live(2)
+    #expect(bench.sequences() == [2])
+    #expect(bench.info().pendingCount == 1)
+    #expect(bench.info().waitingCount == 0)
+  }
+
+  @Test func anEphemeralConsumerKeepsItsThresholdWhenItBecomesDurable() {  // FEATURES 6.021
+    var bench = ConsumerBench {
+      $0.durableName = ""; $0.name = "C"
+    }
+    var durable = bench.machine.configuration
+    durable.durableName = "C"
+    durable.inactiveThreshold = 0
+    bench.machine.update(durable, port: bench.world, now: bench.now)
+    #expect(bench.machine.configuration.inactiveThreshold == ConsumerLimits.inactiveThreshold)
+    durable.inactiveThreshold = 0
+    bench.machine.update(durable, port: bench.world, now: bench.now)
+    #expect(bench.machine.configuration.inactiveThreshold == 0)
+  }
+
   @Test func replayAtTheOriginalSpeed() {  // FEATURES 6.010
     var bench = ConsumerBench(starts: false) {
       $0.deliverSubject = "d"; $0.replayPolicy = .original

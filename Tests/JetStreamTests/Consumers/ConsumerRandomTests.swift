@@ -68,7 +68,7 @@ struct ConsumerRandomTests {
           model.removed.insert(sequence)
           model.open[sequence] = nil
         }
-        bench.machine.purged(port: bench.world)
+        bench.machine.purged(port: bench.world, now: bench.now)
       }
       bench.run()
       note(&bench, &model, maxDeliver: maxDeliver, "seed \(seed) step \(step)")
@@ -122,7 +122,9 @@ struct ConsumerRandomTests {
       model.open.values.count { $0.deliveries > 1 }
       + bench.machine.state.exhausted.spans.reduce(0) { $0 + Int($1.last - $1.first + 1) }
     #expect(info.redeliveredCount == (bench.machine.configuration.maxDeliver == 1 ? 0 : redelivered), "\(place)")
-    if first == nil { #expect(info.ackFloor.consumer == info.delivered.consumer, "\(place): floor of nothing") }
+    if first == nil, model.given.isEmpty {
+      #expect(info.ackFloor.consumer == info.delivered.consumer, "\(place): floor of nothing")
+    }
     #expect(replayed(bench).encoded() == bench.machine.state.encoded(), "\(place): deltas")
     let encoded = bench.machine.state.encoded()
     let decoded = try encoded.withUnsafeBytes { (bytes) throws in try ConsumerState(policy: .explicit, encoded: bytes) }
@@ -173,6 +175,18 @@ struct ConsumerRandomTests {
     }
   }
 
+  /// Goes on with a state, whatever it is.
+  private func use(_ state: inout ConsumerState, _ bench: ConsumerBench) {
+    for delta in bench.deltas { delta.withUnsafeBytes { try? state.apply(delta: $0) } }
+    var machine = ConsumerMachine(
+      identity: ConsumerBench.identity(), configuration: bench.machine.configuration, state: state)
+    machine.resume(port: bench.world, now: bench.now)
+    _ = machine.run(port: bench.world, now: bench.now, budget: 100)
+    _ = machine.info(port: bench.world, now: bench.now)
+    machine.purged(port: bench.world, now: bench.now)
+    _ = machine.state.encoded()
+  }
+
   @Test(arguments: 1...20)
   func aStateThatIsDamagedIsRefusedOrReadButNeverACrash(seed: UInt64) {
     var random = SplitMix(seed: seed)
@@ -189,7 +203,12 @@ struct ConsumerRandomTests {
         damaged[Int.random(in: 0..<damaged.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
         if Bool.random(using: &random) { damaged.removeLast(Int.random(in: 0..<damaged.count, using: &random)) }
         damaged.withUnsafeBytes { bytes in
-          _ = try? ConsumerState(policy: .explicit, encoded: bytes)
+          if var state = try? ConsumerState(policy: .explicit, encoded: bytes) { use(&state, bench) }
+          for policy in [ConsumerAckPolicy.none, .all, .explicit] {
+            var state = ConsumerState(policy: policy)
+            try? state.apply(delta: bytes)
+            use(&state, bench)
+          }
         }
       }
     }

@@ -230,7 +230,7 @@ struct ConsumerBench {
 
   mutating func remove(_ sequence: UInt64) {
     guard let stored = world.messages.removeValue(forKey: sequence) else { return }
-    machine.removed(sequence, matches: world.matches(stored.subject), port: world)
+    machine.removed(sequence, matches: world.matches(stored.subject), port: world, now: now)
   }
 
   mutating func run(budget: Int = 100_000) {

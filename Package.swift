@@ -11,11 +11,8 @@ let shared: [SwiftSetting] = [
     "-Xfrontend", "-disable-implicit-concurrency-module-import",
   ])
 ]
-// With a section a function, the linker leaves out what a program does not use.
-let release: [SwiftSetting] =
-  shared + [.unsafeFlags(["-Xfrontend", "-function-sections"], .when(configuration: .release))]
-let fast: [SwiftSetting] = release + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
-let small: [SwiftSetting] = release + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
+let fast: [SwiftSetting] = shared + [.unsafeFlags(["-cross-module-optimization"], .when(configuration: .release))]
+let small: [SwiftSetting] = shared + [.unsafeFlags(["-Osize"], .when(configuration: .release))]
 
 /// A room that messages pass through.
 func room(_ name: String, _ below: [Target.Dependency] = []) -> Target {
@@ -100,7 +97,11 @@ let package = Package(
     tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
     tests("MessageStoreTests", ["MessageStore", "Subjects", "Journal", "Reactor", "CSystem", "StorageSimulation"]),
     tests("JetStreamAPITests", ["JetStreamAPI", "JSON", "Subjects"]),
-    tests("JetStreamTests", ["JetStream", "JetStreamAPI", "MessageStore", "Journal", "Reactor", "JSON"]),
+    tests(
+      "JetStreamTests",
+      [
+        "JetStream", "JetStreamAPI", "MessageStore", "Journal", "Reactor", "JSON", "Configuration", "StorageSimulation",
+      ]),
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),
     tests("ReconciliationTests", ["Reconciliation", "Bytes", "JSON"]),

@@ -79,11 +79,13 @@ extension ConsumerInfo: JSONWritable {
   }
 
   /// The members alone, for answers that spread them beside `type`.
-  public func writeMembers(to writer: inout JSONWriter) {
+  ///
+  /// - Parameter showsConfiguration: monitoring leaves it out unless it is asked for.
+  public func writeMembers(to writer: inout JSONWriter, showsConfiguration: Bool = true) {
     writer.field("stream_name", stream)
     writer.field("name", name)
     writer.field("created", created)
-    writer.field("config", configuration)
+    if showsConfiguration { writer.field("config", configuration) }
     writer.field("delivered", delivered)
     writer.field("ack_floor", ackFloor)
     writer.field("num_ack_pending", ackPendingCount)

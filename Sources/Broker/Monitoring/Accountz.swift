@@ -26,6 +26,7 @@ struct AccountDetail: Sendable, JSONWritable {
   let name: String
   let updated: Int64
   let isSystem: Bool
+  let hasJetStream: Bool
   let connections: Int
   let subscriptions: Int
   let mappings: [MappingOptions]
@@ -40,7 +41,7 @@ struct AccountDetail: Sendable, JSONWritable {
     writer.field("is_system", isSystem, omitEmpty: true)
     writer.field("expired", false)
     writer.field("complete", true)
-    writer.field("jetstream_enabled", false)
+    writer.field("jetstream_enabled", hasJetStream)
     writer.field("leafnode_connections", 0)
     writer.field("client_connections", connections)
     writer.field("subscriptions", subscriptions)
@@ -167,7 +168,8 @@ extension Monitor {
     }
     return AccountDetail(
       name: name, updated: server.configurationWall, isSystem: account.isSystem,
-      connections: account.connectionCount, subscriptions: account.subscriptionCount, mappings: options.mappings,
+      hasJetStream: server.jetStream?.isEnabled(for: account) ?? false, connections: account.connectionCount,
+      subscriptions: account.subscriptionCount, mappings: options.mappings,
       exports: services + (account.isSystem ? server.system.exports : []) + streams,
       imports: streamImports + serviceImports + server.system.imports(of: account),
       statistics: SublistStatistics(account.index))

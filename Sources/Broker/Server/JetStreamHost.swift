@@ -1,6 +1,7 @@
 import CSystem
 import Configuration
 import JSON
+import Subjects
 
 /// JetStream as the server sees it. The server comes without; the program gives it one.
 public protocol JetStreamHost: AnyObject, Sendable {
@@ -14,6 +15,26 @@ public protocol JetStreamHost: AnyObject, Sendable {
   var domain: String { get }
   /// Whether the account has JetStream. Any thread.
   func isEnabled(for account: Account) -> Bool
+  /// What `/varz` and STATSZ show of it: configuration, use, limits (FEATURES 11.065 to 11.069). Any thread.
+  ///
+  /// - Parameter showsDirectory: events to other servers leave the directory out.
+  func summary(showsDirectory: Bool) -> any JSONWritable & Sendable
+  /// The answer of `/jsz`. Any thread, and so is `done`.
+  func survey(_ options: JszOptions, _ done: @escaping @Sendable (any JSONWritable & Sendable) -> Void)
+  /// One account's part of that, or nil when the account has no JetStream. Any thread, and so is `done`.
+  func survey(
+    account: Account, _ options: JszOptions, _ done: @escaping @Sendable ((any JSONWritable & Sendable)?) -> Void)
+  /// What is wrong with what `/healthz` asks for. Any thread, and so is `done`.
+  func checkHealth(_ options: HealthzOptions, _ done: @escaping @Sendable (JetStreamHealth) -> Void)
+}
+
+/// The health of JetStream on one server (FEATURES 11.016).
+public struct JetStreamHealth: Sendable {
+  /// 404 when what was asked about is not there; nil: whatever the problems make it.
+  public var code: Int?
+  public var problems: [HealthProblem] = []
+
+  public init() {}
 }
 
 /// Is told when somebody subscribes or stops. Called on the loop of the connection.
@@ -25,6 +46,18 @@ public protocol InterestObserver: AnyObject, Sendable {
 extension Account {
   /// Whether anybody listens to a subject without wildcards. Any thread.
   public func hasInterest(in subject: UnsafeRawBufferPointer) -> Bool { index.hasInterest(subject) }
+
+  /// Whether a queue group listens to a subject without wildcards. Any thread.
+  public func hasInterest(in subject: UnsafeRawBufferPointer, queue: [UInt8]) -> Bool {
+    var result = MatchResult()
+    defer { result.destroy() }
+    index.match(subject, into: &result)
+    for position in 0..<result.groupCount {
+      let first = result.queued[Int(result.groups[position].start)]
+      if index.queueName(of: first).elementsEqual(queue) { return true }
+    }
+    return false
+  }
 
   /// Who is told of subscriptions that come and go; set before the loops run, told while `isObserved`.
   public func observe(with observer: (any InterestObserver)?) {

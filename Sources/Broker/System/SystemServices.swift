@@ -111,9 +111,13 @@ final class SystemServices: @unchecked Sendable {
     return EventServerInfo(
       name: info.serverName, host: info.host, id: info.serverID, cluster: options.cluster?.name ?? "",
       domain: options.jetStream.domain, tags: options.serverTags, metadata: options.serverMetadata,
-      featureFlags: FeatureFlags.merged(options.featureFlags), sequence: csys_add64(sequence, 1) + 1,
+      featureFlags: FeatureFlags.merged(options.featureFlags), hasJetStream: server.jetStream != nil,
+      sequence: csys_add64(sequence, 1) + 1,
       time: monitor.wallNanoseconds)
   }
+
+  /// JetStream as events to other servers show it; nil without it.
+  var jetStreamSummary: (any JSONWritable & Sendable)? { server.jetStream?.summary(showsDirectory: false) }
 
   /// Whether a request is for this server.
   func isMeant(by filter: EventFilterOptions) -> Bool {

@@ -17,10 +17,8 @@ final class APIRequest: @unchecked Sendable {
   var isRepeatedCreate = false
   /// The configuration that an update leads to.
   var updated: StreamConfiguration?
-  /// The message that is to be deleted.
-  var sequence: UInt64 = 0
-  /// There has never been such a message.
-  var isBehindEnd = false
+  /// What to say when the message that is to be deleted is not there.
+  var absence = JetStreamError.sequenceNotFound(0)
 
   init(_ account: AccountJetStream, _ subject: APISubject, _ message: Message, requester: Requester) {
     self.account = account

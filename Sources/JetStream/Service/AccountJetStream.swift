@@ -79,17 +79,29 @@ final class AccountJetStream: @unchecked Sendable {
   func hasConsumer(_ name: UnsafeRawBufferPointer?, in handle: StreamHandle) -> Bool {
     guard let name else { return false }
     let text = String(decoding: name, as: UTF8.self)
-    return withLock { handle.consumerNames.contains(text) }
+    return withLock { handle.consumers[text] != nil }
   }
 
-  /// A consumer has come or gone. The stream's loop.
-  func noteConsumer(_ name: String, of handle: StreamHandle, exists: Bool) {
-    withLock {
-      if exists { handle.consumerNames.insert(name) } else { handle.consumerNames.remove(name) }
-    }
+  /// A consumer has come, changed or gone (nil). The stream's loop.
+  func noteConsumer(_ name: String, of handle: StreamHandle, _ summary: ConsumerSummary?) {
+    withLock { handle.consumers[name] = summary }
   }
 
-  var consumerCount: Int { withLock { streams.values.reduce(0) { $0 + $1.consumerNames.count } } }
+  /// Consumers that are beyond new limits of their stream (FEATURES 5.029).
+  func consumers(of handle: StreamHandle, violating limits: StreamConsumerLimits) -> [String] {
+    withLock { handle.consumers }.filter { _, consumer in
+      (limits.maximumAcknowledgementsPending > 0
+        && consumer.maximumAcknowledgementsPending > limits.maximumAcknowledgementsPending)
+        || (limits.inactiveThreshold > 0 && consumer.inactiveThreshold > limits.inactiveThreshold)
+    }.keys.sorted()
+  }
+
+  /// Whether somebody hears acknowledgements for a consumer. Any thread.
+  func isAcknowledged(_ name: String, in handle: StreamHandle) -> Bool {
+    withLock { handle.consumers[name]?.isAcknowledged ?? false }
+  }
+
+  var consumerCount: Int { withLock { streams.values.reduce(0) { $0 + $1.consumers.count } } }
 
   // MARK: interest
 

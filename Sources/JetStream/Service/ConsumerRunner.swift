@@ -22,9 +22,12 @@ final class ConsumerRunner: ConsumerPort {
   /// Compiled from the configuration; replaced with it.
   private var filters: SubjectFilters
   private var deliverSubject: [UInt8]
+  private var deliverGroup: [UInt8]
 
   /// It runs at the end of the batch, or soon.
   var isScheduled = false
+  /// Its creation has not been answered yet: nothing is delivered before.
+  var isWaiting = false
   /// It has been deleted.
   var isOver = false
   private var timer: TimerToken?
@@ -42,6 +45,7 @@ final class ConsumerRunner: ConsumerPort {
     nameBytes = Array(name.utf8)
     filters = SubjectFilters(machine.filters)
     deliverSubject = Array(machine.configuration.deliverSubject.utf8)
+    deliverGroup = Array(machine.configuration.deliverGroup.utf8)
   }
 
   deinit {
@@ -63,12 +67,21 @@ final class ConsumerRunner: ConsumerPort {
   /// What it has to say is kept: neither it nor its stream live in memory only.
   var isLogged: Bool { stream.isLogged && !machine.configuration.memoryStorage }
 
+  /// What other loops may know of it.
+  var summary: ConsumerSummary {
+    ConsumerSummary(
+      maximumAcknowledgementsPending: machine.configuration.maxAckPending,
+      inactiveThreshold: machine.configuration.inactiveThreshold,
+      isAcknowledged: machine.listensForAcks)
+  }
+
   var isFiltered: Bool { !filters.isEverything }
 
   /// Takes a new configuration.
   func take(_ configuration: ConsumerConfiguration) {
     filters = SubjectFilters(configuration.filters)
     deliverSubject = Array(configuration.deliverSubject.utf8)
+    deliverGroup = Array(configuration.deliverGroup.utf8)
     machine.update(configuration, port: self, now: now)
   }
 
@@ -110,7 +123,7 @@ final class ConsumerRunner: ConsumerPort {
 
   /// Delivers what can be delivered, then logs what that changed.
   func run() {
-    if isOver { return }
+    if isOver || isWaiting { return }
     isCongested = false
     let progress = machine.run(port: self, now: now, budget: Self.budget)
     settle()
@@ -221,9 +234,14 @@ final class ConsumerRunner: ConsumerPort {
     _ = loop.send(to: target, showing: nothing, reply: reply, header: header, payload: nothing, in: account)
   }
 
-  /// Subjects of the API have no listeners but the server itself, which takes no messages of streams.
   func hasInterest(_ subject: UnsafeRawBufferPointer) -> Bool {
-    !subject.starts(with: Self.apiPrefix) && account.hasInterest(in: subject)
+    // Subjects of the API have no listener but the server itself, which takes no messages of streams.
+    if subject.starts(with: Self.apiPrefix) { return false }
+    // For a deliver group, only members of the group count.
+    if !deliverGroup.isEmpty, subject.elementsEqual(deliverSubject) {
+      return account.hasInterest(in: subject, queue: deliverGroup)
+    }
+    return account.hasInterest(in: subject)
   }
 
   private static let apiPrefix = Array("$JS.API.".utf8)

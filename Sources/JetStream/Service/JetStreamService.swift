@@ -12,7 +12,7 @@ import Reactor
 
 /// JetStream of the server: the accounts that have it, the loops' shares, the journal.
 ///
-/// Invariant: `accounts` is guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
+/// Invariant: `accounts` and `journalProblem` are guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
 /// whoever starts the server); counts are atomic; everything else is set before the loops run.
 public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked Sendable {
   public unowned(unsafe) let server: Server
@@ -31,6 +31,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
 
   private let lock: UnsafeMutablePointer<UInt32>
   private var accounts: [String: AccountJetStream] = [:]
+  private var journalProblem: String?
   private let counts: UnsafeMutablePointer<UInt64>
 
   /// Streams of accounts that have no JetStream now.
@@ -43,6 +44,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   var handles: [StreamHandle] = []
   var table = MetaLog.Table()
   private var detached: [String: AccountJetStream] = [:]
+  private var disabledListeners: [String: (Account, DisabledListener)] = [:]
   private var isSavingTable = false
   private var tableSaved: LogSequence = 0
   private var nextLoop = 0
@@ -113,8 +115,24 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     }
     try recover()
     for account in sortedAccounts { account.listen(domain: options.domain) }
+    listenForOthers()
     let elapsed = GoDuration.string(nanoseconds: csys_monotonic_ns() - began)
     logger.info("Took \(elapsed) to start JetStream")
+  }
+
+  /// Accounts without JetStream get an answer that says so.
+  private func listenForOthers() {
+    let others = server.accounts.values.filter { !$0.isSystem && self.account(named: $0.name) == nil }
+    for account in others where disabledListeners[account.name] == nil {
+      let listener = DisabledListener(account)
+      disabledListeners[account.name] = (account, listener)
+      account.listen(to: Array("$JS.API.>".utf8), with: listener)
+    }
+    let names = Set(others.map(\.name))
+    for (name, (account, listener)) in disabledListeners where !names.contains(name) {
+      account.unlisten(listener, retire: server.retire)
+      disabledListeners[name] = nil
+    }
   }
 
   private func logBanner(_ logger: Logger) {
@@ -174,6 +192,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     }
     let names = Set(configured.map(\.0.name))
     for account in sortedAccounts where !names.contains(account.account.name) { disable(account) }
+    listenForOthers()
   }
 
   private func enable(_ account: Account, _ limits: AccountJetStreamOptions) {
@@ -287,6 +306,9 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   /// The journal takes nothing any more: no stream in files can.
   func journalFailed(_ reason: String, on loop: JetStreamLoop) {
     if csys_add64(counts + ServiceCounts.journalFailed, 1) == 0 {
+      csys_lock(lock)
+      journalProblem = reason
+      csys_unlock(lock)
       server.logger.error("JetStream journal failed: \(reason). Nothing is acknowledged until the server is restarted")
     }
     for account in sortedAccounts {
@@ -294,6 +316,13 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
         if let runner = handle.runner, runner.isLogged { runner.fail(reason) }
       }
     }
+  }
+
+  /// Why the journal takes nothing any more. Any thread.
+  var journalFailure: String? {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    return journalProblem
   }
 
   /// The journal has lost records: streams cannot tell which of theirs.

@@ -1,5 +1,6 @@
 import Broker
 import Bytes
+import JetStreamAPI
 
 // What hears an account's messages for JetStream: on the publisher's loop, which only copies and hands over.
 
@@ -29,7 +30,14 @@ final class AcknowledgementListener: InternalSubscriber {
   override func receive(_ message: Message, from publisher: ConnectionPointer?, on worker: Worker) -> Bool {
     let loop = JetStreamLoop.of(worker)
     guard let name = Self.streamName(in: message.subjectBytes), let handle = loop.lookup.find(name, in: account) else {
-      return true
+      return false
+    }
+    if message.replyLength > 0, message.reply != nil, kind == .acknowledge {
+      // Who waits for a confirmation is told when nobody is there to give it.
+      guard let parts = AckSubject.Parts(message.subjectBytes),
+        account.isAcknowledged(
+          String(decoding: message.subjectBytes[parts.consumer], as: UTF8.self), in: handle)
+      else { return false }
     }
     loop.hand(kind, message, to: handle)
     return true
@@ -86,6 +94,26 @@ final class APIListener: InternalSubscriber {
     guard let subject = APISubject(rest) else { return true }
     account.service.receive(
       APIRequest(account, subject, message, requester: Requester(publisher, in: account.account)), on: loop)
+    return true
+  }
+}
+
+/// Answers for an account that has no JetStream (FEATURES 7.043).
+final class DisabledListener: InternalSubscriber {
+  private static let prefixLength = 8
+
+  private let account: Account
+
+  init(_ account: Account) { self.account = account }
+
+  override func receive(_ message: Message, from publisher: ConnectionPointer?, on worker: Worker) -> Bool {
+    let rest = UnsafeRawBufferPointer(rebasing: message.subjectBytes[Self.prefixLength...])
+    guard let subject = APISubject(rest) else { return rest.after("CONSUMER.MSG.NEXT.") == nil }
+    guard message.reply != nil, message.replyLength > 0 else { return true }
+    worker.publishSoon(
+      ServerMessage(
+        account: account, subject: Array(message.replyBytes),
+        payload: subject.operation.refusal(.notEnabledForAccount)))
     return true
   }
 }

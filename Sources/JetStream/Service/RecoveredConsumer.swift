@@ -5,22 +5,26 @@ import JetStreamAPI
 /// A consumer as checkpoints and entries of the journal have it, before it runs.
 struct RecoveredConsumer {
   var number: UInt64
+  /// The server's choice, if the configuration has none.
+  var name: String
   var created: Int64
   var configuration: ConsumerConfiguration
   var state: ConsumerState
 
   // MARK: entries
 
-  /// The entry of a consumer that was created or changed: its number, when it was made, its configuration.
-  static func entry(number: UInt64, created: Int64, configuration: ConsumerConfiguration) -> [UInt8] {
+  /// The entry of a consumer that was created or changed: its number, when it was made, its name, its configuration.
+  static func entry(number: UInt64, name: String, created: Int64, configuration: ConsumerConfiguration) -> [UInt8] {
     var bytes: [UInt8] = []
     append(number, to: &bytes)
     append(UInt64(bitPattern: created), to: &bytes)
-    return bytes + configuration.json()
+    append(UInt64(name.utf8.count), to: &bytes)
+    return bytes + Array(name.utf8) + configuration.json()
   }
 
-  init(number: UInt64, created: Int64, configuration: ConsumerConfiguration, state: ConsumerState) {
+  init(number: UInt64, name: String, created: Int64, configuration: ConsumerConfiguration, state: ConsumerState) {
     self.number = number
+    self.name = name
     self.created = created
     self.configuration = configuration
     self.state = state
@@ -28,12 +32,14 @@ struct RecoveredConsumer {
 
   /// Reads such an entry; nil when it is none.
   init?(entry: UnsafeRawBufferPointer) {
-    guard entry.count > 16 else { return nil }
+    guard entry.count > 24, Self.number(entry, at: 16) <= UInt64(entry.count - 24) else { return nil }
     number = Self.number(entry, at: 0)
     created = Int64(bitPattern: Self.number(entry, at: 8))
+    let start = 24 + Int(Self.number(entry, at: 16))
+    name = String(decoding: entry[24..<start], as: UTF8.self)
     guard
       let configuration = try? ConsumerConfiguration.decode(
-        UnsafeRawBufferPointer(rebasing: entry[16...]), isStrict: false)
+        UnsafeRawBufferPointer(rebasing: entry[start...]), isStrict: false)
     else { return nil }
     self.configuration = configuration
     state = ConsumerState(policy: configuration.ackPolicy)
@@ -75,7 +81,8 @@ struct RecoveredConsumer {
       for consumer in consumers {
         append(
           RecoveredConsumer.entry(
-            number: consumer.number, created: consumer.created, configuration: consumer.configuration))
+            number: consumer.number, name: consumer.name, created: consumer.created,
+            configuration: consumer.configuration))
         append(consumer.state.encoded())
       }
       return bytes

@@ -213,7 +213,9 @@ extension StreamRunner {
     }
     for recovered in recovering.values.sorted(by: { $0.number < $1.number }) {
       let machine = ConsumerMachine(
-        identity: identity(of: recovered.configuration, created: Timestamp(unixNanoseconds: recovered.created)),
+        identity: identity(
+          of: recovered.configuration, named: recovered.name,
+          created: Timestamp(unixNanoseconds: recovered.created)),
         configuration: recovered.configuration, state: recovered.state)
       let consumer = ConsumerRunner(self, number: recovered.number, machine: machine)
       add(consumer)

@@ -17,7 +17,7 @@ final class StreamHandle: @unchecked Sendable {
   /// Guarded by the account's lock.
   var configuration: StreamConfiguration
   /// Guarded by the account's lock.
-  var consumerNames: Set<String> = []
+  var consumers: [String: ConsumerSummary] = [:]
   /// It has push consumers. Guarded by the account's lock.
   var watchesInterest = false
   /// Only on the stream's loop.
@@ -68,6 +68,14 @@ final class StreamHandle: @unchecked Sendable {
     csys_sub64(counts + StreamCounts.waitingMessages, 1)
     csys_sub64(counts + StreamCounts.waitingBytes, UInt64(bytes))
   }
+}
+
+/// What all loops may know of a consumer.
+struct ConsumerSummary: Sendable {
+  var maximumAcknowledgementsPending: Int
+  var inactiveThreshold: Int64
+  /// It hears acknowledgements.
+  var isAcknowledged: Bool
 }
 
 /// How much may wait for one stream: `max_buffered_msgs`, `max_buffered_size` (FEATURES 3.187, 3.188).

@@ -44,7 +44,7 @@ extension StreamRunner {
     for consumer in consumers.values { consumer.settle() }
     return consumers.values.filter(\.isLogged).map { consumer in
       RecoveredConsumer(
-        number: consumer.number, created: consumer.machine.identity.created.unixNanoseconds,
+        number: consumer.number, name: consumer.name, created: consumer.machine.identity.created.unixNanoseconds,
         configuration: consumer.machine.configuration, state: consumer.machine.state)
     }
   }

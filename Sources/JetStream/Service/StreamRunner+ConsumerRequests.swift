@@ -50,23 +50,27 @@ extension StreamRunner {
   }
 
   private func create(_ wanted: ConsumerConfiguration, _ request: APIRequest) {
-    var configuration = wanted
-    if configuration.name.isEmpty {
-      configuration.name = configuration.isDurable ? configuration.durableName : newConsumerName()
-    }
+    let name = wanted.isDurable ? wanted.durableName : wanted.name.isEmpty ? newConsumerName() : wanted.name
     let number = nextConsumerNumber
     nextConsumerNumber += 1
     let machine = ConsumerMachine(
-      identity: identity(of: configuration, created: nowStamp), configuration: configuration,
-      state: ConsumerState(policy: configuration.ackPolicy))
+      identity: identity(of: wanted, named: name, created: nowStamp), configuration: wanted,
+      state: ConsumerState(policy: wanted.ackPolicy))
     let consumer = ConsumerRunner(self, number: number, machine: machine)
     add(consumer)
     note(consumer)
     consumer.machine.start(port: consumer, now: consumer.now)
     consumer.settle()
     publish(.created, about: consumer.name)
-    answerCreate(consumer, request)
-    loop.schedule(consumer)
+    // Clients count from the answer: nothing is delivered before it.
+    let answer = ConsumerCreateAnswer(information(consumer)).answer()
+    let header = identityHeader(of: consumer)
+    consumer.isWaiting = true
+    loop.afterEverythingInFlight { [self] in
+      request.answer(answer, header: header, on: loop)
+      consumer.isWaiting = false
+      loop.schedule(consumer)
+    }
   }
 
   private func newConsumerName() -> String {
@@ -79,8 +83,7 @@ extension StreamRunner {
   private func answerCreate(_ consumer: ConsumerRunner, _ request: APIRequest) {
     loop.afterEverythingInFlight { [self] in
       request.answer(
-        ConsumerCreateAnswer(information(consumer)).answer(),
-        header: isForStream(consumer.machine.configuration) ? identityHeader : [], on: loop)
+        ConsumerCreateAnswer(information(consumer)).answer(), header: identityHeader(of: consumer), on: loop)
     }
   }
 
@@ -90,6 +93,10 @@ extension StreamRunner {
   private var identityOfStream: String { ShortHash.make(RFC3339.string(Timestamp(unixNanoseconds: handle.created))) }
 
   private var identityHeader: [UInt8] { Array("NATS/1.0\r\nNats-Stream-Identity: \(identityOfStream)\r\n\r\n".utf8) }
+
+  private func identityHeader(of consumer: ConsumerRunner) -> [UInt8] {
+    isForStream(consumer.machine.configuration) ? identityHeader : []
+  }
 
   /// The identity that a request is meant for; nil when it tells none.
   private func claimedIdentity(_ request: APIRequest) -> String? {
@@ -104,7 +111,7 @@ extension StreamRunner {
   /// Takes a consumer in.
   func add(_ consumer: ConsumerRunner) {
     consumers[consumer.name] = consumer
-    handle.account.noteConsumer(consumer.name, of: handle, exists: true)
+    handle.account.noteConsumer(consumer.name, of: handle, consumer.summary)
     if consumer.machine.configuration.isPush { handle.account.watchInterest(for: handle) }
   }
 
@@ -112,15 +119,14 @@ extension StreamRunner {
   private func note(_ consumer: ConsumerRunner) {
     guard consumer.isLogged else { return }
     let entry = RecoveredConsumer.entry(
-      number: consumer.number, created: consumer.machine.identity.created.unixNanoseconds,
-      configuration: consumer.machine.configuration)
+      number: consumer.number, name: consumer.name,
+      created: consumer.machine.identity.created.unixNanoseconds, configuration: consumer.machine.configuration)
     entry.withUnsafeBytes { append(.consumer, $0, reply: .empty) }
   }
 
   private func change(_ consumer: ConsumerRunner, to configuration: ConsumerConfiguration) {
-    var configuration = configuration
-    configuration.name = consumer.name
     consumer.take(configuration)
+    handle.account.noteConsumer(consumer.name, of: handle, consumer.summary)
     note(consumer)
     consumer.settle()
     loop.schedule(consumer)
@@ -186,7 +192,7 @@ extension StreamRunner {
     consumer.end()
     consumers[consumer.name] = nil
     forgetLastConsumer()
-    handle.account.noteConsumer(consumer.name, of: handle, exists: false)
+    handle.account.noteConsumer(consumer.name, of: handle, nil)
     if consumer.isLogged {
       withUnsafeBytes(of: consumer.number.littleEndian) { append(.consumerDeleted, $0, reply: .empty) }
     }
@@ -226,7 +232,11 @@ extension StreamRunner {
     let wanted = try request.payload.withUnsafeBytes { bytes in
       Result { () throws(JetStreamError) in try ConsumerResetRequest.decodeReset(bytes) }
     }.get()
-    let consumer = try named(request)
+    guard let consumer = consumers[request.subject.consumer] else {
+      // Nobody listens for a consumer that is not there.
+      loop.service.requestEnded()
+      return
+    }
     let next = try consumer.machine.reset(to: wanted.sequence, port: consumer, now: consumer.now)
     consumer.settle()
     loop.schedule(consumer)

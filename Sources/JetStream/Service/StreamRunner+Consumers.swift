@@ -154,11 +154,13 @@ extension StreamRunner {
 
   // MARK: identity
 
-  func identity(of configuration: ConsumerConfiguration, created: Timestamp) -> ConsumerIdentity {
+  func identity(
+    of configuration: ConsumerConfiguration, named name: String, created: Timestamp
+  ) -> ConsumerIdentity {
     ConsumerIdentity(
-      stream: handle.name, name: configuration.name, created: created,
+      stream: handle.name, name: name, created: created,
       subjects: AckSubjectFormat(
-        stream: handle.name, consumer: configuration.name, domain: loop.service.domain,
+        stream: handle.name, consumer: name, domain: loop.service.domain,
         accountHash: ShortHash.make(handle.account.account.name), isSecondForm: false),
       keepsForConsumers: self.configuration.retention != .limits,
       largestMessage: self.configuration.maximumMessageSize > 0

@@ -85,7 +85,7 @@ extension StreamRunner {
     do {
       if !wanted.multiLast.isEmpty {
         try answerMultiLast(wanted, reply)
-      } else if wanted.batch > 0 {
+      } else if wanted.batch != 0 {
         try answerBatch(wanted, reply)
       } else if let found = try self.message(wanted) {
         send(found, pending: nil, wanted, to: reply)
@@ -107,14 +107,15 @@ extension StreamRunner {
     let limit = wanted.maximumBytes > 0 ? wanted.maximumBytes : defaultBytes
     var last: UInt64 = 0
     var bytes = 0
-    for position in 0..<wanted.batch {
+    for position in 0..<max(wanted.batch, 0) {
       guard let found = try store.next(from: sequence, matching: filters) else {
         if position > 0, wanted.batch > 1 { break }
         reply.withUnsafeBytes { sendStatus("NATS/1.0 404 Message Not Found\r\n\r\n", to: $0) }
         return
       }
       sequence = found.sequence + 1
-      if pending > 0 { pending -= 1 }
+      // As nats-server: without headers nobody counts.
+      if pending > 0, !wanted.noHeaders { pending -= 1 }
       let size = found.subject.count + found.header.count + found.payload.count
       let current = found.sequence
       send(found, pending: (pending, last), wanted, to: reply)

@@ -56,7 +56,26 @@ extension StreamRunner {
     }
   }
 
-  /// What is known of the stream (FEATURES 5.092).
+  /// What the stream holds now (FEATURES 5.092).
+  func currentState() -> StreamState {
+    let held = store.state
+    var state = StreamState()
+    state.messages = held.messages
+    state.bytes = held.bytes
+    // A stream that begins where all begin shows no sequence before its first message.
+    let isUntouched = held.lastSequence == 0 && firstConfigured == 0
+    state.firstSequence = isUntouched ? 0 : held.firstSequence
+    if held.messages > 0 { state.firstTime = Timestamp(unixNanoseconds: held.firstTimestamp) }
+    state.lastSequence = held.lastSequence
+    if held.lastTimestamp > 0 { state.lastTime = Timestamp(unixNanoseconds: held.lastTimestamp) }
+    state.subjectCount = held.subjectCount
+    state.deletedCount = Int(clamping: held.deletedCount)
+    if let lost = held.lost { state.lost = LostData(sequences: lost.sequences, bytes: lost.bytes) }
+    state.consumerCount = consumers.values.reduce(0) { $0 + ($1.machine.configuration.direct ? 0 : 1) }
+    return state
+  }
+
+  /// What is known of the stream.
   ///
   /// - Parameters:
   ///   - deletedLimit: how many sequences without a message are listed.
@@ -64,34 +83,19 @@ extension StreamRunner {
   func information(
     deletedLimit: Int = 0, subjects: [String: UInt64] = [:], showsServer: Bool = true
   ) -> StreamInfo {
-    let held = store.state
-    var state = StreamState()
-    state.messages = held.messages
-    state.bytes = held.bytes
-    // A stream that begins where all begin shows no sequence before its first message.
-    let isUntouched = held.lastSequence == 0 && configuration.firstSequence == 0
-    state.firstSequence = isUntouched ? 0 : held.firstSequence
-    if held.messages > 0 { state.firstTime = Timestamp(unixNanoseconds: held.firstTimestamp) }
-    state.lastSequence = held.lastSequence
-    if held.lastTimestamp > 0 { state.lastTime = Timestamp(unixNanoseconds: held.lastTimestamp) }
-    state.subjectCount = held.subjectCount
+    var state = currentState()
     state.subjects = subjects
-    state.deletedCount = Int(clamping: held.deletedCount)
-    if let lost = held.lost { state.lost = LostData(sequences: lost.sequences, bytes: lost.bytes) }
-    state.consumerCount = consumers.values.reduce(0) { $0 + ($1.machine.configuration.direct ? 0 : 1) }
     if deletedLimit > 0 {
       for range in store.deletedRanges(limit: deletedLimit) {
         state.deleted += range.prefix(deletedLimit - state.deleted.count)
         if state.deleted.count >= deletedLimit { break }
       }
     }
-    var info = StreamInfo(
+    return StreamInfo(
       configuration: showsServer
         ? configuration.withAnsweredMetadata(serverVersion: Version.compatibleServer) : configuration,
       created: Timestamp(unixNanoseconds: handle.created), state: state,
       time: Timestamp(unixNanoseconds: loop.wallNow))
-    info.domain = loop.service.domain
-    return info
   }
 
   private func answerInfo(_ request: APIRequest) throws(JetStreamError) {
@@ -114,6 +118,7 @@ extension StreamRunner {
       }
       var info = runner.information(deletedLimit: wanted.deletedDetails ? .max : 0, subjects: subjects)
       info.leader = runner.loop.service.server.serverName
+      info.domain = runner.loop.service.domain
       request.answer(StreamInfoAnswer(info, page: page).answer(), on: runner.loop)
     }
   }
@@ -137,11 +142,18 @@ extension StreamRunner {
   private func deleteMessage(_ request: APIRequest) throws(JetStreamError) {
     if request.isEmpty { throw .badRequest }
     let wanted = try MessageDeleteRequest.decode(request.payload, isStrict: loop.service.options.strict)
-    request.sequence = wanted.sequence
-    request.isBehindEnd = wanted.sequence > store.lastSequence
+    request.absence = absence(of: wanted.sequence)
     try change(request) { (rules, output) throws(JetStreamError) in
       try rules.proposeDelete(wanted, output: &output)
     }
+  }
+
+  /// What nats-server says of a message that is not there; its stores differ.
+  private func absence(of sequence: UInt64) -> JetStreamError {
+    if store.backing == .memory { return .sequenceNotFound(sequence) }
+    if sequence > store.lastSequence, sequence > 0 { return .streamMsgDeleteFailed("stream store EOF") }
+    if sequence < store.firstSequence { return .streamMsgDeleteFailed("no message found") }
+    return .sequenceNotFound(sequence)
   }
 
   private func change(
@@ -183,7 +195,7 @@ extension APIRequest {
     if existed {
       answer(MessageDeleteAnswer().answer(), on: loop)
     } else {
-      refuse(isBehindEnd ? .streamMsgDeleteFailed("stream store EOF") : .sequenceNotFound(sequence), on: loop)
+      refuse(absence, on: loop)
     }
   }
 

@@ -25,6 +25,8 @@ final class StreamRunner: @unchecked Sendable {
 
   /// Entries that are not applied yet.
   private(set) var inFlightCount = 0
+  /// What the stream was told to begin with when it was made, or last opened.
+  let firstConfigured: UInt64
   /// The consumer that was asked for last.
   var lastConsumer: ConsumerRunner?
   /// Messages that wait until nothing is in flight, each with a copy of its bytes.
@@ -55,6 +57,7 @@ final class StreamRunner: @unchecked Sendable {
     self.handle = handle
     self.loop = handle.loop
     self.store = store
+    firstConfigured = handle.configuration.firstSequence
     let service = handle.account.service
     var setup = StreamSetup(handle.configuration)
     setup.domain = service.domain
@@ -147,7 +150,10 @@ final class StreamRunner: @unchecked Sendable {
     output.removeAll()
     switch rules.propose(inbound, now: loop.wallNow, output: &output) {
     case .journal: append(output.entries, reply: reply)
-    case .answer(let answer): answerLater(answer, reply)
+    case .answer(let answer):
+      answerLater(answer, reply)
+      // A batch may have begun, which is given up after some time.
+      scheduleTick()
     case .wait: held.append(HeldMessage(message))
     }
     carryOut()
@@ -408,6 +414,7 @@ final class StreamRunner: @unchecked Sendable {
     append(output.entries, reply: UnsafeRawBufferPointer(start: nil, count: 0))
     carryOut()
     isSilent = configuration.noAcknowledgement
+    releaseUnneeded()
     listen()
     setDirectGets()
     countUse()

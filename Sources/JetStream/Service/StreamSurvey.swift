@@ -63,6 +63,12 @@ extension StreamSurvey where Finding == StreamInfo {
   static func run(
     _ streams: [StreamHandle], on service: JetStreamService, completion: @escaping @Sendable ([StreamInfo]) -> Void
   ) {
-    run(streams, on: service, visit: { $0.information(showsServer: false) }, completion: completion)
+    run(
+      streams, on: service,
+      visit: { runner in
+        var info = runner.information(showsServer: false)
+        info.domain = service.domain
+        return info
+      }, completion: completion)
   }
 }

@@ -140,9 +140,21 @@ extension JetStreamService {
         created: server.loops.clock.wallNanoseconds(), configuration: configuration)
       let handle = try open(stream, in: account)
       account.add(handle)
-      record(.created, MetaLog.created(stream)) { [self] in
+      note(.created, MetaLog.created(stream), about: configuration) { [self] in
         loops[0].hand(request, to: handle)
       }
+    }
+  }
+
+  /// Records a change of the table. Streams in memory end with the server: they are not recorded (FEATURES 9.020).
+  private func note(
+    _ kind: MetaLog.Kind, _ payload: [UInt8], about configuration: StreamConfiguration, _ done: @escaping () -> Void
+  ) {
+    if configuration.storage == .file {
+      record(kind, payload, done)
+    } else {
+      table.nextIdentifier += kind == .created ? 1 : 0
+      done()
     }
   }
 
@@ -176,13 +188,15 @@ extension JetStreamService {
     let wanted = try StreamConfigurationRequest.decode(request.payload, isStrict: options.strict)
     let name = request.subject.stream
     let account = request.account
-    let new = try wanted.update(of: name, in: surroundings(of: account))
+    let new = try wanted.update(of: name, in: surroundings(of: account)) { limits in
+      account.stream(named: name).map { account.consumers(of: $0, violating: limits) } ?? []
+    }
     guard let handle = account.stream(named: name) else { throw .streamNotFound }
     try refuseUnsupported(new)
     account.withLock { handle.configuration = new }
     let stream = MetaLog.Stream(
       account: account.account.name, identifier: handle.identifier, created: handle.created, configuration: new)
-    record(.updated, MetaLog.created(stream)) { [self] in
+    note(.updated, MetaLog.created(stream), about: new) { [self] in
       request.updated = new
       loops[0].hand(request, to: handle)
     }
@@ -195,7 +209,7 @@ extension JetStreamService {
     handle.isDeleted = true
     let runner = handle.runner
     handle.loop.worker.loop.submit { runner?.delete() }
-    record(.deleted, MetaLog.deleted(handle.identifier)) { [self] in
+    note(.deleted, MetaLog.deleted(handle.identifier), about: handle.configuration) { [self] in
       journal?.release(owner: handle.identifier, through: .max)
       request.answer(StreamDeleteAnswer().answer(), on: loops[0])
     }

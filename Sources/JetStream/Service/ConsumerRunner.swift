@@ -241,8 +241,7 @@ final class ConsumerRunner: ConsumerPort {
     if !deliverGroup.isEmpty, subject.elementsEqual(deliverSubject) {
       return account.hasInterest(in: subject, queue: deliverGroup)
     }
-    // Subjects of the API have no listeners but the server itself, which takes no messages of streams.
-    return !subject.starts(with: Self.apiPrefix) && account.hasInterest(in: subject)
+    return account.hasInterest(in: subject)
   }
 
   private static let apiPrefix = Array("$JS.API.".utf8)

@@ -113,6 +113,8 @@ extension StreamStore {
     }
     if let block = blocks.last, block.last > sequence { try cut(block, after: sequence) }
     counts.lastSequence = sequence
+    // The sequence may be used again.
+    counts.timestampOf = 0
     counts.lastTimestamp = try previous(through: .max, matching: .everything)?.timestamp ?? counts.lastTimestamp
     if counts.messages > 0, let (_, live) = nextLive(0) { counts.firstSequence = live }
     previousRecord = BlockHeader.unconnected
@@ -125,8 +127,12 @@ extension StreamStore {
     if !wasSealed { try flush() }
     block.isSealed = true
     while let live = block.previousLive(.max), live > sequence {
-      if try remove(live) == nil { break }
+      try remove(live)
       if blocks.last !== block { return }
+    }
+    if block.messages == 0 {
+      drop(at: blocks.count - 1)
+      return
     }
     let index = try self.index(of: block)
     let kept = block.slot(sequence) + 1

@@ -44,7 +44,7 @@ extension StreamStore {
       var steps = 0
       while steps < 16, block.readEnd < block.end {
         guard let record = try bytes(block, at: block.readEnd) else { break }
-        if record.sequence == sequence, record.isIntact {
+        if record.sequence == sequence, record.kind == RecordFormat.Kind.message, record.isIntact {
           block.readEnd += record.size
           block.readSequence = sequence
           return record
@@ -214,13 +214,15 @@ extension StreamStore {
       found = try remakeIndex(block)
       if let index = block.index { return index }
     }
-    cache(found!, of: block)
+    if block.indexEntry?.index !== found { cache(found!, of: block) }
     return found!
   }
 
   /// Hands a sealed block's index to the cache, pinned.
   func cache(_ index: BlockIndex, of block: Block) {
     releaseIndex()
+    // An entry must not go while the cache has it.
+    if let old = block.indexEntry { files!.memory.drop(old) }
     let entry = CacheEntry(block: block.id, index: index)
     files!.memory.insert(entry)
     block.indexEntry = entry
@@ -259,23 +261,21 @@ extension StreamStore {
     let index = BlockIndex(copiesNames: true)
     index.slots = [UInt64](repeating: Slot.empty, count: block.slotCount)
     var names: [[UInt8]: Int] = [:]
+    var sizes = RecordSizes()
     var scan = BlockScan(block: block, from: BlockHeader.bytes, to: block.end)
     while let (offset, record) = try scan.next(self) {
       let sequence = record.sequence
-      guard sequence >= block.base, sequence <= block.last else { continue }
+      guard sequence >= block.base, sequence <= block.last, index.slots[block.slot(sequence)] == Slot.empty else {
+        continue
+      }
+      if block.holds(sequence) { sizes.add(self, record) }
       let subject = Array(record.subject)
       let name = names[subject] ?? record.subjectNumber(index, offset)
       names[subject] = name
       index.slots[block.slot(sequence)] = Slot.make(
         offset: offset, name: name, hasHeader: record.headerCount > 0, hasFlags: record.flags != 0)
     }
-    var missing: [UInt64] = []
-    var sequence = block.firstLive
-    while let live = block.nextLive(sequence) {
-      if index.slots[block.slot(live)] == Slot.empty { missing.append(live) }
-      sequence = live + 1
-    }
-    for sequence in missing { loseWithoutSubject(block, sequence) }
+    loseMissing(block, index, found: sizes)
     defer { remakeSubjectsIfUnsure() }
     if failure == nil, block.isSealed {
       block.index = index
@@ -300,7 +300,30 @@ extension StreamStore {
     }
     let size = try recordBytes(block, sequence, index)
     index.withName(Slot.name(slot), records: nil) { _ = subjects.remove($0, sequence) }
-    addLost(block, sequence, size, hasHeader: Slot.hasHeader(slot))
+    addLost(
+      block, sequence, counted: UInt64(messageBytes(record: size, hasHeader: Slot.hasHeader(slot))), size: size)
+  }
+
+  /// Loses the messages of a block that an index just made of its records does not have. Returns how many. What they
+  /// counted together is known: what the others leave.
+  @discardableResult
+  func loseMissing(_ block: Block, _ index: BlockIndex, found: RecordSizes) -> Int {
+    var missing: [UInt64] = []
+    var current = block.nextLive(block.firstLive)
+    while let live = current {
+      if index.slots[block.slot(live)] == Slot.empty { missing.append(live) }
+      current = block.nextLive(live + 1)
+    }
+    var counted = block.bytes - min(found.counted, block.bytes)
+    var size = block.liveRecordBytes - min(found.records, block.liveRecordBytes)
+    for (number, sequence) in missing.enumerated() {
+      let share = (counted / UInt64(missing.count - number), size / (missing.count - number))
+      addLost(block, sequence, counted: share.0, size: share.1)
+      counted -= share.0
+      size -= share.1
+      subjectsAreUnsure = true
+    }
+    return missing.count
   }
 
   /// How long a message's record is. In a damaged block the next one may not begin where it ends.
@@ -315,12 +338,13 @@ extension StreamStore {
   /// The same when nobody knows its subject any more: the index by subject is made again.
   func loseWithoutSubject(_ block: Block, _ sequence: UInt64) {
     let size = block.messages == 0 ? 0 : block.liveRecordBytes / Int(block.messages)
-    addLost(block, sequence, max(size, RecordFormat.headerBytes), hasHeader: false)
+    let counted = messageBytes(record: max(size, RecordFormat.headerBytes), hasHeader: false)
+    addLost(block, sequence, counted: UInt64(counted), size: size)
     subjectsAreUnsure = true
   }
 
-  private func addLost(_ block: Block, _ sequence: UInt64, _ size: Int, hasHeader: Bool) {
-    let counted = min(UInt64(messageBytes(record: size, hasHeader: hasHeader)), block.bytes)
+  private func addLost(_ block: Block, _ sequence: UInt64, counted: UInt64, size: Int) {
+    let counted = min(counted, block.bytes)
     block.hasDamage = true
     uncount(block, sequence, counted: counted, size: size)
     lost.count += 1
@@ -329,6 +353,18 @@ extension StreamStore {
       let position = lost.sequences.firstIndex { $0 > sequence } ?? lost.sequences.count
       lost.sequences.insert(sequence, at: position)
     }
+  }
+}
+
+/// What the messages found in a block take.
+struct RecordSizes {
+  var records = 0
+  /// In `state.bytes`.
+  var counted: UInt64 = 0
+
+  mutating func add(_ store: StreamStore, _ record: Record) {
+    records += record.size
+    counted += UInt64(store.messageBytes(record: record.size, hasHeader: record.headerCount > 0))
   }
 }
 

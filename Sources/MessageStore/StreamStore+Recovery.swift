@@ -58,10 +58,12 @@ extension StreamStore {
       }
       later.append((header, id))
     }
-    // Nothing was ever checkpointed, but the beginning is not there.
-    if isComplete, checkpoint.number == 0, let first = later.first,
-      first.0.previousRecord != 0 || first.1 != 1
-    {
+    // The second checkpoint was begun, so there was a first one. Before that the journal has everything, and what does
+    // not connect is cut off.
+    let wasCheckpointed = names.contains {
+      $0.hasPrefix("subjects.") && UInt64($0.dropFirst("subjects.".count)) ?? 0 > 1
+    }
+    if isComplete, checkpoint.number == 0, wasCheckpointed {
       isComplete = false
       recovery.notes.append("checkpoint is missing: everything readable is taken over")
     }
@@ -146,9 +148,12 @@ extension StreamStore {
   private func recoverNewest(_ block: Block) throws {
     let known = block.end
     let size = try open(block).size()
+    // After a crash of the process alone the system may not have written everything yet.
+    block.needsSync = true
     let index = BlockIndex(copiesNames: true)
     index.slots = [UInt64](repeating: Slot.empty, count: block.slotCount)
     var names: [[UInt8]: Int] = [:]
+    var sizes = RecordSizes()
     // Below the checkpoint's mark everything was synced.
     block.end = size
     var scan = BlockScan(block: block, from: BlockHeader.bytes, to: min(known, size))
@@ -166,19 +171,15 @@ extension StreamStore {
         let counted = messageBytes(record: record.size, hasHeader: record.headerCount > 0)
         subject.withUnsafeBytes { _ = subjects.remove($0, sequence) }
         uncount(block, sequence, counted: UInt64(counted), size: record.size)
+      } else if block.holds(sequence) {
+        sizes.add(self, record)
       }
     }
-    var missing: [UInt64] = []
-    var current = block.nextLive(block.firstLive)
-    while let live = current {
-      if index.slots[block.slot(live)] == Slot.empty { missing.append(live) }
-      current = block.nextLive(live + 1)
-    }
+    let missing = loseMissing(block, index, found: sizes)
     block.index = index
     block.end = max(known, scan.offset)
-    if !missing.isEmpty || scan.offset != known {
-      recovery.notes.append("block \(block.id) is damaged: \(missing.count) messages are lost")
-      for sequence in missing { loseWithoutSubject(block, sequence) }
+    if missing > 0 || scan.offset != known {
+      recovery.notes.append("block \(block.id) is damaged: \(missing) messages are lost")
       block.hasDamage = true
       block.end = known
       try seal(block)
@@ -270,7 +271,7 @@ extension StreamStore {
         block.end = end
         guard let (offset, record) = next else { break }
         guard record.kind == RecordFormat.Kind.message, record.sequence > counts.lastSequence,
-          record.sequence - block.base < Self.maximumSlots
+          record.sequence >= block.base, record.sequence - block.base < Self.maximumSlots
         else { continue }
         block.end = offset
         enter(
@@ -279,7 +280,11 @@ extension StreamStore {
       }
       if scan.foundDamage { block.hasDamage = true }
       block.end = size
-      if block.slotCount == 0 { blocks.removeLast() } else { try seal(block) }
+      if block.slotCount == 0 {
+        dropCached(blocks.removeLast())
+      } else {
+        try seal(block)
+      }
     }
     previousRecord = BlockHeader.unconnected
   }

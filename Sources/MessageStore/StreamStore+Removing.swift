@@ -22,8 +22,9 @@ extension StreamStore {
       forgetLost(sequence)
       return nil
     }
-    if erase { try eraseRecord(block, at: Slot.offset(slot), sequence) }
+    // Before its record is overwritten.
     let size = try recordBytes(block, sequence, index)
+    if erase { try eraseRecord(block, at: Slot.offset(slot), sequence) }
     let counted = messageBytes(record: size, hasHeader: Slot.hasHeader(slot))
     let subject = index.withName(Slot.name(slot), records: block.data) { scratch.copy($0) }
     subjects.remove(subject, sequence)
@@ -111,6 +112,8 @@ extension StreamStore {
       Record.erase(bytes.baseAddress!)
       return
     }
+    // What was overwritten before the last start may not be on the disk yet.
+    block.needsSync = true
     guard let record = try record(block, at: offset, sequence) else { return }
     let copy = malloc(record.size)!
     defer { free(copy) }
@@ -120,7 +123,6 @@ extension StreamStore {
     try writing { () throws in
       try self.open(block).writeAll(UnsafeRawBufferPointer(start: copy, count: size), at: offset)
     }
-    block.needsSync = true
     if block === tail.block { tail.forgetPrevious() }
     if let memory = files?.memory {
       releaseWindow()

@@ -168,6 +168,7 @@ struct BlockHeader: Equatable {
     isCompacted = base.loadUnaligned(fromByteOffset: 12, as: UInt32.self) == 1
     id = base.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
     self.base = base.loadUnaligned(fromByteOffset: 24, as: UInt64.self)
+    if self.base == 0 || self.base > 1 << 63 { return nil }
     previousRecord = base.loadUnaligned(fromByteOffset: 32, as: UInt64.self)
   }
 }
@@ -180,9 +181,11 @@ enum StoreFiles {
   static func sidecar(_ id: UInt64) -> String { "\(id).idx" }
   static func subjects(_ number: UInt64) -> String { "subjects.\(number)" }
 
-  /// The number in the name of a block's or a sidecar's file.
+  /// The number in the name of a block's or a sidecar's file; nil for names that a store does not give.
   static func number(_ name: String, _ ending: String) -> UInt64? {
-    guard name.hasSuffix(ending) else { return nil }
-    return UInt64(name.dropLast(ending.count))
+    guard name.hasSuffix(ending), let number = UInt64(name.dropLast(ending.count)), number < 1 << 62,
+      name == "\(number)\(ending)"
+    else { return nil }
+    return number
   }
 }

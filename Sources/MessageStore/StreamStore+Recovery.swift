@@ -101,7 +101,8 @@ extension StreamStore {
     let path = files!.path(StoreFiles.subjects(checkpoint.subjectsNumber))
     var found: SubjectIndex?
     do { found = try SubjectSnapshot.load(try files!.disk.open(path, creating: nil)) } catch let error as SystemError
-    where error.code == ENOENT {}
+      where error.code == ENOENT
+    {}
     if let found {
       subjects = found
       subjectsChanged = false

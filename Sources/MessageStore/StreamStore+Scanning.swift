@@ -200,7 +200,8 @@ extension StreamStore {
 
   /// Whether a block is worth loading its index. Blocks whose index is at hand are not asked.
   private func mayContain(_ block: Block, _ scope: ScanScope) throws(StoreError) -> Bool {
-    guard let fingerprints = scope.fingerprints, block.index == nil, block.indexEntry !== pinnedIndex || pinnedIndex == nil,
+    guard let fingerprints = scope.fingerprints, block.index == nil,
+      block.indexEntry !== pinnedIndex || pinnedIndex == nil,
       let header = try sidecar(block)
     else { return true }
     do {

@@ -34,4 +34,9 @@ public struct PendingCount: Equatable, Sendable {
   public var messages: UInt64
   /// The store's last sequence when they were counted.
   public var validThrough: UInt64
+
+  public init(messages: UInt64, validThrough: UInt64) {
+    self.messages = messages
+    self.validThrough = validThrough
+  }
 }

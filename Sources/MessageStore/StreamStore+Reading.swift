@@ -221,6 +221,7 @@ extension StreamStore {
   /// Hands a sealed block's index to the cache, pinned.
   func cache(_ index: BlockIndex, of block: Block) {
     releaseIndex()
+    if let entry = block.indexEntry { files!.memory.drop(entry) }
     let entry = CacheEntry(block: block.id, index: index)
     files!.memory.insert(entry)
     block.indexEntry = entry
@@ -260,9 +261,14 @@ extension StreamStore {
     index.slots = [UInt64](repeating: Slot.empty, count: block.slotCount)
     var names: [[UInt8]: Int] = [:]
     var scan = BlockScan(block: block, from: BlockHeader.bytes, to: block.end)
+    var previous: Int?
     while let (offset, record) = try scan.next(self) {
       let sequence = record.sequence
-      guard sequence >= block.base, sequence <= block.last else { continue }
+      if record.kind == RecordFormat.Kind.padding, let previous {
+        index.slots[previous] = Slot.followedByGap(index.slots[previous])
+      }
+      guard record.kind != RecordFormat.Kind.padding, sequence >= block.base, sequence <= block.last else { continue }
+      previous = block.slot(sequence)
       let subject = Array(record.subject)
       let name = names[subject] ?? record.subjectNumber(index, offset)
       names[subject] = name
@@ -306,7 +312,9 @@ extension StreamStore {
   /// How long a message's record is. In a damaged block the next one may not begin where it ends.
   func recordBytes(_ block: Block, _ sequence: UInt64, _ index: BlockIndex) throws(StoreError) -> Int {
     let slot = block.slot(sequence)
-    if block.hasDamage, let record = try record(block, at: Slot.offset(index.slots[slot]), sequence) {
+    if block.hasDamage || Slot.isFollowedByGap(index.slots[slot]),
+      let record = try record(block, at: Slot.offset(index.slots[slot]), sequence)
+    {
       return record.size
     }
     return block.recordBytes(slot, index)

@@ -63,11 +63,11 @@ enum StoreChange {
         subject: subject, header: random.chance(30) ? [1, 2, 3] : [],
         payload: (0..<size).map { _ in UInt8.random(in: 0...255, using: &random) })
     case 62..<64: return .skip(last + UInt64.random(in: 0...5, using: &random))
-    case 64..<80: return .remove(some, erase: random.chance(30))
-    case 80..<94: return .remove(model.firstSequence, erase: false)
+    case 64..<80: return .remove(min(some, last), erase: random.chance(30))
+    case 80..<94: return .remove(min(model.firstSequence, last), erase: false)
     case 94..<97:
-      return .purge(filters.randomElement(using: &random)!, through: random.chance(50) ? some : last)
-    case 97: return .purge(.everything, through: some)
+      return .purge(filters.randomElement(using: &random)!, through: random.chance(50) ? min(some, last) : last)
+    case 97: return .purge(.everything, through: min(some, last))
     case 98: return random.chance(30) ? .truncate(some) : .purge(.everything, through: random.chance(20) ? last : 0)
     default: return random.chance(20) ? .reset(last + 10) : .skip(last)
     }

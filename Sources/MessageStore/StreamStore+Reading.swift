@@ -313,7 +313,8 @@ extension StreamStore {
   func recordBytes(_ block: Block, _ sequence: UInt64, _ index: BlockIndex) throws(StoreError) -> Int {
     let slot = block.slot(sequence)
     if block.hasDamage || Slot.isFollowedByGap(index.slots[slot]),
-      let record = try record(block, at: Slot.offset(index.slots[slot]), sequence)
+      // Also one that was erased already, before a crash undid its removal.
+      let record = try bytes(block, at: Slot.offset(index.slots[slot])), record.sequence == sequence, record.isIntact
     {
       return record.size
     }

@@ -38,6 +38,7 @@ extension StreamStore {
     take(checkpoint)
     let written = names.compactMap { StoreFiles.number($0, ".blk") }.sorted()
     nextBlock = max(checkpoint.nextBlock, (written.last ?? 0) + 1)
+    if written.isEmpty, checkpoint.number == 0, isComplete { try writeFirstCheckpoint() }
     let known = Set(checkpoint.blocks.map(\.id))
     for block in blocks where !names.contains(StoreFiles.block(block.id)) {
       recovery.notes.append("block \(block.id) is missing: its messages are lost")
@@ -59,10 +60,8 @@ extension StreamStore {
       }
       later.append((header, id))
     }
-    // Nothing was ever checkpointed, but the beginning is not there.
-    if isComplete, checkpoint.number == 0, let first = later.first,
-      first.0.previousRecord != 0 || first.1 != 1
-    {
+    // A store has a checkpoint before it has blocks.
+    if isComplete, checkpoint.number == 0, !later.isEmpty {
       isComplete = false
       recovery.notes.append("checkpoint is missing: everything readable is taken over")
     }
@@ -82,6 +81,16 @@ extension StreamStore {
     // A file that came back after the next crash would be taken for one of the blocks written from now on.
     if removedFiles { try files.disk.synchronizeDirectory(files.directory) }
     reportMemory()
+  }
+
+  /// Of an empty store: blocks found without a checkpoint later mean that it was lost.
+  private func writeFirstCheckpoint() throws {
+    var first = CheckpointFile()
+    first.number = 1
+    try CheckpointJob(
+      folder: files!, checkpoint: first, subjects: nil, unsynced: [], doomed: [], oldSubjects: nil, erasures: []
+    ).run()
+    checkpointNumber = 1
   }
 
   private func take(_ checkpoint: CheckpointFile) {

@@ -1,3 +1,4 @@
+import Foundation
 import MessageStore
 import Reactor
 import StorageSimulation
@@ -6,6 +7,10 @@ import Testing
 /// Stores in files on a disk that loses power, by seed. The journal is a list here that never loses anything: after each
 /// crash the store is opened, told again what its last checkpoint does not contain, and compared with the model.
 @Suite struct StoreCrashTests {
+  /// `STORE_SEEDS=5000` for a long run.
+  static let seeds: ClosedRange<UInt64> =
+    1...(ProcessInfo.processInfo.environment["STORE_SEEDS"].flatMap { UInt64($0) } ?? 150)
+
   struct Run {
     let seed: UInt64
     var random: SeededGenerator
@@ -83,7 +88,7 @@ import Testing
     }
   }
 
-  @Test("what the journal has is there after every crash", arguments: 1...150 as ClosedRange<UInt64>)
+  @Test("what the journal has is there after every crash", arguments: Self.seeds)
   func crash(seed: UInt64) throws {
     do { try Self.crashes(seed: seed) } catch { Issue.record("seed \(seed): \(error)") }
   }
@@ -141,7 +146,7 @@ import Testing
     if seen != state.messages { throw Problem("\(seen) of \(state.messages) found") }
   }
 
-  @Test("flipped bits are found, and cost only what they hit", arguments: 1...150 as ClosedRange<UInt64>)
+  @Test("flipped bits are found, and cost only what they hit", arguments: Self.seeds)
   func flip(seed: UInt64) throws {
     do { try Self.flips(seed: seed) } catch { Issue.record("seed \(seed): \(error)") }
   }

@@ -6,25 +6,17 @@ SHELL := /bin/bash
 
 # Where SwiftPM builds; the released programs go to dist/.
 SCRATCH ?= .build
-# Arguments for natsd in `make up`, for the tests in `make test`, for the benchmark in `make bench`.
+# Arguments for deploy/up in `make up`, for the tests in `make test`, for the benchmark in `make bench`.
 ARGS ?=
 
 PROGRAMS := $(foreach name,natsd nack-controller exporter,$(if $(wildcard Sources/$(name)/*.swift),$(name)))
-CONFIG := deploy/nats-server.conf
 SWIFT_FILES := $(shell git ls-files -co --exclude-standard '*.swift')
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' | column -t -s '|'
 
-up: release ## build natsd and run it here until Ctrl-C (ARGS="-p 4333" for other flags)
-	@printf '%s\n' '' \
-	  'natsd starts now, with $(CONFIG). Clients connect to nats://127.0.0.1:4222;' \
-	  'http://127.0.0.1:8222/ shows what it does.' \
-	  'Try it from another terminal:' \
-	  '  nc 127.0.0.1 4222          then type  SUB greet 1  and  PUB greet 5  and  hello' \
-	  '  nats sub greet  and  nats pub greet hello   with the nats command, or any NATS client' \
-	  'Ctrl-C stops it.' ''
-	@exec dist/natsd --config $(CONFIG) $(ARGS)
+up: release ## build and run natsd, exporter and nack-controller until Ctrl-C (ARGS="--demo", ARGS="-p 4333")
+	@exec deploy/up $(ARGS)
 
 test: test-deps ## every test: format, build without warnings, units, static release, acceptance (ARGS="unit")
 	@SCRATCH=$(SCRATCH) Tests/run $(ARGS)

@@ -64,17 +64,39 @@ let package = Package(
 
     quietRoom("NATSClient", ["Bytes", "JSON", "Crypto", "Reactor", "CSystem"]),
 
-    room("Metrics", ["Bytes", "JSON"]),
-    quietRoom("Exporting", ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
+    quietRoom("Flags"),
+    room("Metrics", ["Bytes", "JSON", "CSystem"]),
+    quietRoom("Exporting", ["Bytes", "JSON", "Flags", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
     quietRoom("Reconciliation", ["Bytes", "JSON", "CYAML"]),
+    quietRoom("Kubernetes", ["Bytes", "JSON", "Reactor", "HTTP", "Reconciliation", "CSystem"]),
+    quietRoom(
+      "Controlling",
+      [
+        "Bytes", "JSON", "Crypto", "Flags", "Reactor", "HTTP", "Metrics", "NATSClient", "Reconciliation", "CSystem",
+      ]),
+    quietRoom(
+      "KubernetesSource",
+      ["Bytes", "JSON", "Crypto", "Reactor", "Metrics", "Reconciliation", "Kubernetes", "Controlling"]),
 
     .executableTarget(
       name: "natsd",
-      dependencies: ["Bytes", "JSON", "HTTP", "Broker", "Configuration", "Profiling", "Reactor", "CSystem"],
+      dependencies: [
+        "Bytes", "JSON", "HTTP", "Broker", "Configuration", "JetStream", "Profiling", "Reactor", "CSystem",
+      ],
       swiftSettings: small),
 
-    .executableTarget(name: "exporter", dependencies: ["Exporting", "CSystem"], swiftSettings: small),
+    .executableTarget(
+      name: "exporter", dependencies: ["Exporting", "HTTP", "Reactor", "CSystem"], swiftSettings: small),
+
+    // Measures, and is not shipped.
+    .executableTarget(
+      name: "journal-benchmark", dependencies: ["Journal", "Reactor", "CSystem"], path: "Benchmarks/journal",
+      swiftSettings: fast),
+    .executableTarget(
+      name: "nack-controller",
+      dependencies: ["Controlling", "Crypto", "HTTP", "Kubernetes", "KubernetesSource", "Reactor", "CSystem"],
+      swiftSettings: small),
 
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),
@@ -89,11 +111,21 @@ let package = Package(
     tests("SubjectsTests", ["Subjects"]),
     tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
     tests("MessageStoreTests", ["MessageStore", "Subjects", "Journal", "Reactor", "CSystem", "StorageSimulation"]),
-    tests("JetStreamAPITests", ["JetStreamAPI", "JSON"]),
-    tests("JetStreamTests", ["JetStream", "JetStreamAPI", "MessageStore", "Journal", "Reactor", "JSON"]),
+    tests("JetStreamAPITests", ["JetStreamAPI", "JSON", "Subjects"]),
+    tests(
+      "JetStreamTests",
+      [
+        "JetStream", "JetStreamAPI", "MessageStore", "Journal", "Reactor", "JSON", "Configuration", "StorageSimulation",
+      ]),
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),
     tests("ReconciliationTests", ["Reconciliation", "Bytes", "JSON"]),
+    tests(
+      "KubernetesTests",
+      ["Kubernetes", "KubernetesSource", "Controlling", "Reconciliation", "HTTP", "Reactor", "JSON", "Bytes"]),
+    tests(
+      "ControllingTests",
+      ["Controlling", "Reconciliation", "NATSClient", "Metrics", "HTTP", "Reactor", "Bytes", "JSON"]),
     tests("ExporterTests", ["Exporting", "HTTP", "Reactor"]),
   ],
   swiftLanguageModes: [.v6]

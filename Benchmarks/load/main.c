@@ -9,6 +9,7 @@
 //   subscriptions  count=1000000 kind=exact|wildcard, on ten connections
 //   slow           size=1024 seconds=2: one subscriber that keeps up, one that reads little
 //   churn          count=20000 seconds=2: subscriptions come and go while messages are published
+//   js..., kv..., fdatasync   see the head of jetstream.c
 //
 // ca=FILE connects over TLS and verifies the server with that authority.
 #include <signal.h>
@@ -52,6 +53,8 @@ static const struct {
 } workloads[] = {
     {"flow", run_flow}, {"request", run_request}, {"connections", run_connections},
     {"subscriptions", run_subscriptions}, {"slow", run_slow}, {"churn", run_churn},
+    {"jspublish", run_jspublish}, {"jssingle", run_jssingle}, {"jspull", run_jspull}, {"jsreplay", run_jsreplay},
+    {"jsfill", run_jsfill}, {"kvput", run_kvput}, {"kvget", run_kvget}, {"fdatasync", run_fdatasync},
 };
 
 int main(int count, char **values) {

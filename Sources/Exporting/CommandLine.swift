@@ -1,4 +1,5 @@
 import Bytes
+import Flags
 import HTTP
 import Metrics
 

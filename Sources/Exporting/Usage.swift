@@ -1,3 +1,5 @@
+import Flags
+
 /// Every flag with its explanation: what is accepted and what is printed come from here.
 enum Usage {
   struct Flag {

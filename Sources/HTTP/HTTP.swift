@@ -1,7 +1,8 @@
 // HTTP: HTTP/1.1 server and client, and WebSocket framing.
 //
 // Here live message parsers and writers (pure values over bytes), targets and queries, compression, the WebSocket
-// handshake and frames, and the two shells that run them on event loops, `HTTPServer` and `HTTPClient`.
+// handshake and frames, the two shells that run them on event loops, `HTTPServer` and `HTTPClient`, and `HealthCheck`,
+// which every program is when it is called by that name.
 // What a user of nats-server's monitoring port sees follows Go's net/http: status lines, error bodies, the order of
 // headers. What the answers contain is the business of the rooms above.
 

@@ -21,6 +21,10 @@ public final class HTTPClient: @unchecked Sendable {
     public var maximumRedirects = 0
     /// For HTTPS; nil for the system's authorities.
     public var tls: TLSContext?
+    /// The name that a server's certificate must be for; nil for the host of the URL.
+    public var tlsServerName: String?
+    /// A peer that is gone without a word is noticed: the kernel asks after it when nothing has come for half a minute.
+    public var keepsConnectionsAlive = false
 
     public init() {}
   }

@@ -70,9 +70,12 @@ final class HTTPClientConnection: EventSource, @unchecked Sendable {
       return connectToNext(after: "dial tcp \(address): \(error)")
     }
     let tls = context.map {
-      TLSStream(connecting: descriptor, to: server.host, context: $0, scratch: client.tlsScratch)
+      TLSStream(
+        connecting: descriptor, to: client.options.tlsServerName ?? server.host, context: $0, scratch: client.tlsScratch
+      )
     }
     stream = SocketStream(descriptor: descriptor, tls: tls)
+    if client.options.keepsConnectionsAlive { stream?.keepAlive() }
     state = .connecting
     interest = .write
     guard loop.add(self, descriptor: descriptor, interest: interest) else {

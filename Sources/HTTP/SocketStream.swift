@@ -29,6 +29,17 @@ final class SocketStream {
     setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
   }
 
+  /// Asks after a silent peer every 10 s from 30 s on; three questions without an answer, or bytes that stay
+  /// unacknowledged as long, end the connection.
+  func keepAlive() {
+    var on: Int32 = 1
+    setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, 4)
+    for (name, number) in [(TCP_KEEPIDLE, 30), (TCP_KEEPINTVL, 10), (TCP_KEEPCNT, 3), (TCP_USER_TIMEOUT, 30_000)] {
+      var value = Int32(number)
+      setsockopt(descriptor, Int32(IPPROTO_TCP), name, &value, 4)
+    }
+  }
+
   /// Bytes that no socket event will announce.
   var hasUnreadBytes: Bool { tls?.hasUnreadBytes ?? false }
 

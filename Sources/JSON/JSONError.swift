@@ -23,6 +23,8 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
     public var type: String
     /// The name of the outermost object's type, empty when it has none.
     public var root = ""
+    /// The outermost object's type has no name, which shows as a dot before the path.
+    public var isUnnamed = false
     /// Member names and array positions that lead to the value.
     public var path: [PathElement] = []
   }
@@ -85,12 +87,21 @@ public struct JSONError: Error, Equatable, Sendable, CustomStringConvertible {
     if mismatch.path.isEmpty { mismatch.type = "server." + root }
     return JSONError(.mismatch(mismatch), offset: offset)
   }
+
+  /// The same error with the path that Go tells for members of a type whose name its decoder does not know, which
+  /// begins with a dot.
+  public func insideUnnamed() -> JSONError {
+    guard case .mismatch(var mismatch) = kind else { return self }
+    mismatch.isUnnamed = true
+    return JSONError(.mismatch(mismatch), offset: offset)
+  }
 }
 
 extension JSONError.Mismatch: CustomStringConvertible {
   public var description: String {
     guard let last = path.last else { return "json: cannot unmarshal \(found) into Go value of type \(type)" }
-    let field = ([root] + path.map(\.description)).filter { !$0.isEmpty }.joined(separator: ".")
+    let names = ([root] + path.map(\.description)).filter { !$0.isEmpty }.joined(separator: ".")
+    let field = isUnnamed ? "." + names : names
     // Go names only members "struct field".
     if case .element = last { return "json: cannot unmarshal \(found) into \(field) of type \(type)" }
     return "json: cannot unmarshal \(found) into Go struct field \(field) of type \(type)"

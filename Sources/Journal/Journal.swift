@@ -1,9 +1,23 @@
 // The server-wide write-ahead journal: records of all streams and consumers in one sequence, one write and one sync a
 // batch, checkpoints, replay. What the records mean is the owners' business; their data files live in MessageStore.
 //
-// Not covered yet: reads that the disk refuses are taken for damage, but no test makes them fail, and a header that
-// cannot be read only for a moment costs its segment when nothing else shows that records are missing; and the loss of
-// the last segment as a whole, before a checkpoint was written after it, looks like the end of the journal.
+// What a store that keeps its data elsewhere may rely on:
+//
+// - Sequences are 1, 2, 3, ... over all owners; records become durable, and are replayed, in that order, each once per
+//   opening. What `durable(through:)` was told for is replayed after any crash, until its owner released it and a
+//   checkpoint was written. A prefix of what was queued behind that may be replayed too; then it counts as durable,
+//   since `start` writes it again and syncs it. A sequence that was not durable is used again after a crash.
+// - After a restart, what was durable is what replay shows: `next` until nil, then `ending`.
+// - Replay shows at least what was not released. It may show more: releases since the last checkpoint are forgotten, and
+//   all of them if both checkpoint files are lost. So a store keeps, with its own durable data, the sequence up to which
+//   it has applied records, and skips those that replay shows again.
+// - An owner is any number but has no life of its own: the journal knows it from its first record until all its records
+//   are released and recycled, and a number may be used again. Since a replay may show records of an earlier use,
+//   numbers that are never used twice (a counter in the store's own metadata) are simpler. `release(owner:through:
+//   .max)` releases what was appended until now, not what is appended later.
+// - `kind` is the owners' own: 0 to 255. A payload has 0 to `maximumRecordBytes` bytes, and comes back aligned to
+//   nothing in particular.
+// - Owners that do not release hold the journal up when all segments are in use; `checkpointWanted` asks them to at half.
 
 import CSystem
 import Glibc
@@ -24,8 +38,8 @@ public enum AppendOutcome: Equatable, Sendable {
 /// one begins as soon as the last is durable: there is no timer in the way. After an error of the disk nothing further
 /// is accepted, and nothing that was not synced is reported durable; opening the journal again is the way back.
 public final class Journal: @unchecked Sendable {
-  // Invariant: everything is guarded by `mutex`, except `storage`, `writing` and `activeNeedsZeros`, which belong to
-  // whoever runs turns, and `durableValue`, which is atomic.
+  // Invariant: everything is guarded by `mutex`, except `storage`, `writing` and `tail`, which belong to whoever runs
+  // turns, and `durableValue`, which is atomic.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
   private let durableValue: UnsafeMutablePointer<UInt64>
@@ -36,7 +50,9 @@ public final class Journal: @unchecked Sendable {
   private var state: JournalState
   private var forming = JournalBatch()
   private var writing = JournalBatch()
-  private var activeNeedsZeros: Bool
+  private let tail = TailSector()
+  /// Makes segment files ahead, where the journal has a thread.
+  private let preparation: BackgroundQueue?
   /// Written, but synced only up to `state.durable` (sync interval only).
   private var written: LogSequence
   private var lastSync: Int64 = 0
@@ -47,18 +63,20 @@ public final class Journal: @unchecked Sendable {
   private var commitRequested = false
   private var checkpointRequested = false
   private var isStalled = false
+  /// The batch has no place until the file that is being made is there.
+  private var isAwaitingSegment = false
   private var isStopping = false
   private var isWaiting = false
   private var thread: pthread_t?
 
   init(
-    state: JournalState, storage: JournalStorage, options: JournalOptions, clock: any Clock, activeNeedsZeros: Bool
+    state: JournalState, storage: JournalStorage, options: JournalOptions, clock: any Clock
   ) {
     self.state = state
     self.storage = storage
     self.options = options
     self.clock = clock
-    self.activeNeedsZeros = activeNeedsZeros
+    preparation = options.hasOwnThread ? BackgroundQueue(capacity: 1) : nil
     written = state.durable
     mutex = .allocate(capacity: 1)
     condition = .allocate(capacity: 1)
@@ -70,6 +88,7 @@ public final class Journal: @unchecked Sendable {
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
     pthread_cond_init(condition, &attributes)
     pthread_condattr_destroy(&attributes)
+    prepareAhead()
     if options.hasOwnThread { startThread() }
   }
 
@@ -124,6 +143,27 @@ public final class Journal: @unchecked Sendable {
     return .queued(sequence)
   }
 
+  /// Appends all of these records, or none, with sequences in their order; `queued` names the last one's. Then `records`
+  /// is empty. The lock is held for a copy of their bytes, so this is the way to append many.
+  public func append(batch records: JournalRecords, listener: Int) -> AppendOutcome {
+    precondition(!records.isEmpty, "an empty batch has no sequence")
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    if isStopping { return .refused(.closed) }
+    if let failure = state.refusal(of: records) { return .refused(failure) }
+    if !forming.isEmpty, forming.byteCount + records.byteCount > options.maximumBatchBytes {
+      refusedListeners |= 1 << UInt64(listener)
+      wakeForCommit()
+      return .full
+    }
+    let first = state.assign(records)
+    let last = first + LogSequence(records.count) - 1
+    forming.append(records, first: first)
+    forming.listeners |= 1 << UInt64(listener)
+    records.removeAll()
+    return .queued(last)
+  }
+
   public func append(owner: UInt64, kind: UInt8, _ payload: [UInt8], listener: Int) -> AppendOutcome {
     payload.withUnsafeBytes { bytes in
       append(owner: owner, kind: kind, byteCount: bytes.count, listener: listener) { $0.copyMemory(from: bytes) }
@@ -175,8 +215,9 @@ public final class Journal: @unchecked Sendable {
     }
   }
 
-  /// Writes what was appended, then a checkpoint, and ends. Not from the journal's thread. Damage to what was written
-  /// is always recognised after an orderly close.
+  /// Writes what was appended, then a checkpoint, and ends: appends are refused as `closed` from here on, and what was
+  /// queued before is still told about. Not from the journal's thread, and once. Damage to what was written is always
+  /// recognised after an orderly close.
   public func close() {
     locked {
       isStopping = true
@@ -187,52 +228,71 @@ public final class Journal: @unchecked Sendable {
       pthread_join(thread, nil)
       self.thread = nil
     }
+    awaitPreparation()
     while runTurn() {}
-    locked {
-      checkpointRequested = false
-      if state.phase == .running, written > state.durable { checkpointRequested = true }
-    }
-    if locked({ checkpointRequested }) { syncWritten() }
+    if locked({ state.phase == .running && written > state.durable }) { syncWritten() }
     writeCheckpoint()
     locked { state.fail(.closed) }
+    preparation?.stop()
   }
 
   // MARK: writing
 
-  /// Writes one batch or one checkpoint; false when there was nothing to do. For journals without a thread.
+  private enum Work {
+    case nothing, checkpoint, sync
+    case create(slot: Int)
+    case write(JournalState.Placement, durable: LogSequence, refused: UInt64)
+    case stalled(LogSequence)
+  }
+
+  /// Writes one batch or one checkpoint, or makes a segment file; false when there was nothing to do. For journals
+  /// without a thread.
   @discardableResult
   public func runTurn() -> Bool {
-    enum Work { case nothing, checkpoint, sync, write(JournalState.Placement), stalled(LogSequence) }
-    let work: Work = locked {
-      guard state.phase == .running else { return .nothing }
-      if checkpointRequested { return .checkpoint }
-      if isSyncDue { return .sync }
-      guard !forming.isEmpty else {
-        commitRequested = false
-        return .nothing
-      }
-      if written > state.durable, state.wouldBegin(bytes: forming.sectorBytes) { return .sync }
-      let placement = state.place(bytes: forming.sectorBytes, first: forming.first)
-      if placement == .none {
-        if state.canFree { return .checkpoint }
-        if isStalled { return .nothing }
-        isStalled = true
-        return .stalled(state.durable)
-      }
-      swap(&forming, &writing)
-      commitRequested = false
-      return .write(placement)
-    }
-    switch work {
+    switch locked({ nextWork() }) {
     case .nothing: return false
     case .checkpoint: writeCheckpoint()
     case .sync: syncWritten()
-    case .write(let placement): write(placement)
+    case .create(let slot):
+      createSegment(slot)
+      runTurn()
+    case .write(let placement, let durable, let refused):
+      tell(.room, refused)
+      write(placement, durable)
     case .stalled(let durable):
       tell(.checkpointWanted(through: durable), everyone)
       return false
     }
     return true
+  }
+
+  /// Under the lock. A batch that is to be written is in `writing` afterwards.
+  private func nextWork() -> Work {
+    guard state.phase == .running else { return .nothing }
+    if checkpointRequested { return .checkpoint }
+    if isSyncDue { return .sync }
+    guard !forming.isEmpty else {
+      commitRequested = false
+      return .nothing
+    }
+    if written > state.durable, state.wouldBegin(byteCount: forming.byteCount) { return .sync }
+    let placement = state.place(byteCount: forming.byteCount, first: forming.first)
+    switch placement {
+    case .none:
+      if state.canFree { return .checkpoint }
+      if isStalled { return .nothing }
+      isStalled = true
+      return .stalled(state.durable)
+    case .unprepared:
+      if let slot = state.beginCreating() { return .create(slot: slot) }
+      isAwaitingSegment = true
+      return .nothing
+    case .active, .join, .begin:
+      swap(&forming, &writing)
+      commitRequested = false
+      defer { refusedListeners = 0 }
+      return .write(placement, durable: state.durable, refused: refusedListeners)
+    }
   }
 
   private var isRelaxed: Bool { options.syncIntervalNanoseconds != nil }
@@ -242,52 +302,47 @@ public final class Journal: @unchecked Sendable {
     return clock.monotonicNanoseconds() - lastSync >= interval
   }
 
-  private func write(_ placement: JournalState.Placement) {
-    let size = writing.sectorBytes
+  /// One write and one sync. Everything before this batch was synced, unless an interval relaxes it.
+  private func write(_ placement: JournalState.Placement, _ durable: LogSequence) {
     let last = writing.last
-    // Everything before this batch was synced, unless an interval relaxes it.
-    let (durable, refused) = locked { () -> (LogSequence, UInt64) in
-      defer { refusedListeners = 0 }
-      return (state.durable, refusedListeners)
-    }
-    tell(.room, refused)
+    let count = writing.byteCount
     do {
       let segment: JournalState.Segment
       let offset: Int
+      var bytes: UnsafeRawBufferPointer
       switch placement {
-      case .active(let active, let start): (segment, offset) = (active, start)
-      case .begin(let begun, let isNew):
-        (segment, offset) = (begun, JournalFormat.segmentHeaderBytes)
-        if isNew { try storage.createSegment(begun.slot, capacity: Int(begun.header.capacity)) }
-        try begun.header.encoded().withUnsafeBytes { try storage.segment(begun.slot).writeAll($0, at: 0) }
-        activeNeedsZeros = !isNew
-      case .none: preconditionFailure("a batch without a place is not written")
+      case .active(let active, let start), .join(let active, let start, _): (segment, offset) = (active, start)
+      case .begin(let begun): (segment, offset) = (begun, 0)
+      case .none, .unprepared: preconditionFailure("a batch without a place is not written")
       }
-      let hasRoomForZeros = offset + size + JournalFormat.sectorBytes <= Int(segment.header.capacity)
-      let bytes = writing.close(
-        seal: segment.header.seal, durable: durable, endingInZeros: activeNeedsZeros && hasRoomForZeros)
+      bytes = writing.close(seal: segment.header.seal, durable: durable)
+      if case .join(_, _, let kept) = placement {
+        bytes = tail.join(bytes.slice(0..<count), keeping: kept)
+      } else if count < JournalFormat.sectorBytes {
+        _ = tail.join(bytes.slice(0..<count), keeping: 0)
+      }
+      if case .begin = placement { bytes = writing.closed(behind: segment.header) }
       let file = try storage.segment(segment.slot)
       try file.writeAll(bytes, at: offset)
       if !isRelaxed { try file.synchronizeData() }
-      written(placement, size: size, bytes: bytes.count, last: last)
+      written(placement, byteCount: count, bytesWritten: bytes.count, last: last)
     } catch {
       fail(error)
     }
   }
 
-  private func written(_ placement: JournalState.Placement, size: Int, bytes: Int, last: LogSequence) {
+  private func written(_ placement: JournalState.Placement, byteCount: Int, bytesWritten: Int, last: LogSequence) {
     let wanted: LogSequence? = locked {
       counts.records += UInt64(writing.recordCount)
       counts.batches += 1
-      counts.bytesWritten += UInt64(bytes)
-      state.written(placement, bytes: size)
+      counts.bytesWritten += UInt64(bytesWritten)
+      state.written(placement, byteCount: byteCount, last: last)
       written = last
       if !isRelaxed {
         state.synced(through: last)
         counts.syncs += 1
       }
-      guard case .begin(_, let isNew) = placement else { return nil }
-      if isNew { counts.segmentsCreated += 1 }
+      guard case .begin = placement else { return nil }
       if state.replayFrom > state.checkpointed { checkpointRequested = true }
       return state.checkpointWanted
     }
@@ -296,6 +351,57 @@ public final class Journal: @unchecked Sendable {
     csys_store64(durableValue, last)
     tell(.durable(through: last), touched)
     if let wanted { tell(.checkpointWanted(through: wanted), everyone) }
+    if case .begin = placement { prepareAhead() }
+  }
+
+  // MARK: segment files
+
+  /// Has the next segment file made while there is time: filling one with zeros here would hold batches up.
+  private func prepareAhead() {
+    guard let preparation, let slot = locked({ isStopping ? nil : state.beginCreating() }) else { return }
+    let isQueued = preparation.submit { [self] in
+      // On an error it is tried again when the file is needed; an error then is the journal's.
+      let isMade = (try? storage.createSegment(slot, capacity: options.segmentBytes)) != nil
+      locked { finishCreating(isMade) }
+    }
+    if !isQueued { locked { finishCreating(false) } }
+  }
+
+  /// Under the lock.
+  private func finishCreating(_ isMade: Bool) {
+    if isMade {
+      state.created()
+      counts.segmentsCreated += 1
+    } else {
+      state.notCreated()
+    }
+    isAwaitingSegment = false
+    signal()
+  }
+
+  private func createSegment(_ slot: Int) {
+    do {
+      try storage.createSegment(slot, capacity: options.segmentBytes)
+      locked { finishCreating(true) }
+    } catch {
+      let canFree = locked { () -> Bool in
+        finishCreating(false)
+        return state.canFree
+      }
+      // Without room for one more, an old one that is not needed does as well.
+      if canFree { writeCheckpoint() } else { fail(error) }
+    }
+  }
+
+  /// Until no file is being made.
+  private func awaitPreparation() {
+    pthread_mutex_lock(mutex)
+    while state.creating != nil {
+      isWaiting = true
+      pthread_cond_wait(condition, mutex)
+      isWaiting = false
+    }
+    pthread_mutex_unlock(mutex)
   }
 
   /// Syncs what a sync interval left unsynced.
@@ -328,10 +434,8 @@ public final class Journal: @unchecked Sendable {
         counts.segmentsRecycled += UInt64(freed.count)
         return freed
       }
-      for segment in freed {
-        storage.closeSegment(segment.slot)
-        if segment.capacity != options.segmentBytes { try storage.removeSegment(segment.slot) }
-      }
+      for segment in freed { storage.closeSegment(segment.slot) }
+      try storage.removeSegments(freed.filter { $0.capacity != options.segmentBytes }.map(\.slot))
     } catch {
       fail(error)
     }
@@ -387,7 +491,7 @@ public final class Journal: @unchecked Sendable {
   /// Under the lock.
   private var hasWork: Bool {
     guard state.phase == .running else { return false }
-    return checkpointRequested || isSyncDue || (commitRequested && !isStalled)
+    return checkpointRequested || isSyncDue || (commitRequested && !isStalled && !isAwaitingSegment)
   }
 
   /// Under the lock: until a signal, or until a sync is due.
@@ -396,7 +500,8 @@ public final class Journal: @unchecked Sendable {
       pthread_cond_wait(condition, mutex)
       return
     }
-    let due = csys_monotonic_ns() + max(0, lastSync + interval - clock.monotonicNanoseconds())
+    let remaining = interval - (clock.monotonicNanoseconds() - lastSync)
+    let due = csys_monotonic_ns() + max(0, min(remaining, 3_600_000_000_000))
     var time = timespec(tv_sec: Int(due / 1_000_000_000), tv_nsec: Int(due % 1_000_000_000))
     pthread_cond_timedwait(condition, mutex, &time)
   }

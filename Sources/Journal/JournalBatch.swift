@@ -1,13 +1,13 @@
 /// Records that are written together.
 ///
-/// Invariant: `storage` is this object's own memory of `capacity` bytes plus slack for padding and a closing sector;
-/// one thread at a time uses it.
+/// Invariant: `memory` is this object's own: room for a segment's header, `capacity` bytes for records, and a sector for
+/// padding. One thread at a time uses it.
 final class JournalBatch {
   private static let smallest = 64 << 10
-  /// A sector of padding, and a sector of zeros behind.
-  private static let slack = 2 * JournalFormat.sectorBytes
+  private static let headRoom = JournalFormat.segmentHeaderBytes
+  private static let slack = JournalFormat.sectorBytes
 
-  private var storage: UnsafeMutableRawPointer
+  private var memory: UnsafeMutableRawPointer
   private var capacity: Int
   private(set) var byteCount = 0
   private(set) var recordCount = 0
@@ -18,59 +18,79 @@ final class JournalBatch {
 
   init() {
     capacity = Self.smallest
-    storage = .allocate(byteCount: capacity + Self.slack, alignment: JournalFormat.sectorBytes)
+    memory = Self.allocate(capacity)
   }
 
-  deinit { storage.deallocate() }
+  deinit { memory.deallocate() }
+
+  private static func allocate(_ capacity: Int) -> UnsafeMutableRawPointer {
+    .allocate(byteCount: headRoom + capacity + slack, alignment: JournalFormat.sectorBytes)
+  }
+
+  private var records: UnsafeMutableRawPointer { memory + Self.headRoom }
 
   var isEmpty: Bool { recordCount == 0 }
   var last: LogSequence { first + LogSequence(recordCount) - 1 }
 
-  /// Appends a record with room for a payload, which it returns.
+  /// Appends a record with room for a payload, which it returns. Sequences follow each other.
+  @discardableResult
   func append(_ header: RecordHeader) -> UnsafeMutableRawBufferPointer {
     let count = JournalFormat.recordBytes(payload: Int(header.payloadBytes))
     if byteCount + count > capacity { grow(to: byteCount + count) }
-    let record = UnsafeMutableRawBufferPointer(start: storage + byteCount, count: count)
-    let payload = UnsafeMutableRawBufferPointer(
-      rebasing: record[RecordHeader.byteCount..<RecordHeader.byteCount + Int(header.payloadBytes)])
-    (storage + byteCount + RecordHeader.byteCount + payload.count).initializeMemory(
-      as: UInt8.self, repeating: 0, count: count - RecordHeader.byteCount - payload.count)
-    header.write(to: record)
+    let payload = header.begin(at: records + byteCount)
     if isEmpty { first = header.sequence }
     recordCount += 1
     byteCount += count
     return payload
   }
 
+  /// Appends records that begin with the sequence `first`.
+  func append(_ added: JournalRecords, first: LogSequence) {
+    if byteCount + added.byteCount > capacity { grow(to: byteCount + added.byteCount) }
+    (records + byteCount).copyMemory(from: added.storage, byteCount: added.byteCount)
+    if isEmpty { self.first = first }
+    recordCount += added.count
+    byteCount += added.byteCount
+  }
+
   private func grow(to needed: Int) {
     var larger = capacity
     while larger < needed { larger *= 2 }
-    let grown = UnsafeMutableRawPointer.allocate(
-      byteCount: larger + Self.slack, alignment: JournalFormat.sectorBytes)
-    grown.copyMemory(from: storage, byteCount: byteCount)
-    storage.deallocate()
-    storage = grown
+    let grown = Self.allocate(larger)
+    (grown + Self.headRoom).copyMemory(from: records, byteCount: byteCount)
+    memory.deallocate()
+    memory = grown
     capacity = larger
   }
 
-  /// Completes all records for their segment and fills up with zeros: whole sectors, then one of zeros when asked for.
-  func close(seal: RecordSeal, durable: LogSequence, endingInZeros: Bool) -> UnsafeRawBufferPointer {
+  /// Completes all records for their segment: sequences, proof of what is durable, checksums. Returns them, filled up
+  /// with zeros to whole sectors.
+  func close(seal: RecordSeal, durable: LogSequence) -> UnsafeRawBufferPointer {
     var offset = 0
+    var sequence = first
     while offset < byteCount {
-      let header = RecordHeader(unchecked: UnsafeRawBufferPointer(start: storage + offset, count: byteCount - offset))
-      let record = UnsafeMutableRawBufferPointer(
-        start: storage + offset, count: RecordHeader.byteCount + Int(header.payloadBytes))
-      let distance = header.sequence - durable
-      record.store(distance > LogSequence(UInt32.max) ? UInt32.max : UInt32(distance), 24)
+      let start = records + offset
+      let payload = Int(
+        UInt32(littleEndian: start.load(fromByteOffset: RecordHeader.payloadBytesOffset, as: UInt32.self)))
+      let record = UnsafeMutableRawBufferPointer(start: start, count: RecordHeader.byteCount + payload)
+      let distance = sequence - durable
+      record.store(sequence, RecordHeader.sequenceOffset)
+      record.store(UInt32(clamping: distance), RecordHeader.unsyncedOffset)
       seal.close(record)
-      offset += JournalFormat.recordBytes(payload: Int(header.payloadBytes))
+      offset += JournalFormat.recordBytes(payload: payload)
+      sequence += 1
     }
-    let size = sectorBytes + (endingInZeros ? JournalFormat.sectorBytes : 0)
-    (storage + byteCount).initializeMemory(as: UInt8.self, repeating: 0, count: size - byteCount)
-    return UnsafeRawBufferPointer(start: storage, count: size)
+    (records + byteCount).initializeMemory(as: UInt8.self, repeating: 0, count: sectorBytes - byteCount)
+    return UnsafeRawBufferPointer(start: records, count: sectorBytes)
   }
 
-  /// The size on disk, without the sector of zeros.
+  /// What `close` returned, with a segment's header before it.
+  func closed(behind header: SegmentHeader) -> UnsafeRawBufferPointer {
+    header.encoded().withUnsafeBytes { memory.copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
+    return UnsafeRawBufferPointer(start: memory, count: Self.headRoom + sectorBytes)
+  }
+
+  /// The size on disk.
   var sectorBytes: Int { JournalFormat.roundUp(byteCount, to: JournalFormat.sectorBytes) }
 
   /// Empties it; memory beyond `limit`, left by a large record, is given back.
@@ -79,9 +99,9 @@ final class JournalBatch {
     recordCount = 0
     listeners = 0
     if capacity > max(limit * 2, Self.smallest) {
-      storage.deallocate()
+      memory.deallocate()
       capacity = Self.smallest
-      storage = .allocate(byteCount: capacity + Self.slack, alignment: JournalFormat.sectorBytes)
+      memory = Self.allocate(capacity)
     }
   }
 }

@@ -6,8 +6,15 @@ public typealias LogSequence = UInt64
 /// The bytes on disk; all numbers little-endian.
 ///
 /// A journal is a directory of segments and two checkpoint files. A segment is a header, stored twice, and batches that
-/// start at sector borders, so that a write never touches a sector that holds acknowledged records. A batch is records
-/// one after the other, each aligned to 8 bytes, then zeros. After the last batch stand zeros, where there is room.
+/// start at sector borders. A batch is records one after the other, each aligned to 8 bytes, then zeros up to the next
+/// border. After the last batch stands what the file held before: zeros, or an earlier use, which no seal opens.
+///
+/// Small batches share sectors in pairs. The next small batch is written behind a copy of those before it, into the
+/// *other* sector of the pair; the one with the newest acknowledged records is never the one being written. So a torn
+/// write, even one after which the drive cannot read the sector at all, costs nothing acknowledged. Appending in place
+/// would rely on what a drive promises about sectors smaller than its own (512 of 4096 bytes), and saves no time: the
+/// file system writes whole pages anyway, and one of 4 KiB costs what one of 512 bytes costs. Replay meets records of
+/// the pair twice, and skips the copies by their sequence.
 enum JournalFormat {
   static let version: UInt32 = 1
   /// What a write may tear: batches start at multiples of it.
@@ -15,7 +22,7 @@ enum JournalFormat {
   /// The segment header's two copies, a sector each.
   static let segmentHeaderBytes = 2 * sectorBytes
   static let recordAlignment = 8
-  static let checkpointHeaderBytes = 64
+  static let checkpointHeaderBytes = 88
   static let checkpointOwnerBytes = 16
 
   static func roundUp(_ count: Int, to unit: Int) -> Int { (count + unit - 1) / unit * unit }
@@ -48,6 +55,9 @@ extension UnsafeMutableRawBufferPointer {
 /// to be durable when it was written, marker, kind, a zero.
 struct RecordHeader: Equatable {
   static let byteCount = 32
+  static let payloadBytesOffset = 4
+  static let sequenceOffset = 8
+  static let unsyncedOffset = 24
 
   var payloadBytes: UInt32
   var sequence: LogSequence
@@ -117,10 +127,22 @@ struct RecordSeal: Equatable {
   }
 }
 
-/// The head of a segment: magic, version, checksum, salt, number, first sequence, durable sequence, capacity, epoch.
+/// A use of a segment that is foretold before it begins: its file was made durable first. What is not there although it
+/// was foretold is missing; without this, the loss of the newest segment would look like the end of the journal.
+struct ForetoldSegment: Equatable {
+  /// The number in the file's name.
+  var slot: Int
+  var epoch: UInt64
+  var number: UInt64
+
+  func seal(salt: UInt64) -> RecordSeal { RecordSeal(salt: salt, epoch: epoch, segment: number) }
+}
+
+/// The head of a segment: magic, version, checksum, salt, number, first sequence, durable sequence, capacity, epoch, the
+/// slot of the segment that follows.
 struct SegmentHeader: Equatable {
   private static let magic: UInt64 = 0x314C_4E52_554F_4A4E  // "NJOURNL1"
-  private static let byteCount = 64
+  private static let byteCount = 72
 
   /// The journal's own random number.
   var salt: UInt64
@@ -134,6 +156,16 @@ struct SegmentHeader: Equatable {
   var durable: LogSequence
   /// The file's size in bytes.
   var capacity: UInt64
+  /// Where the next segment will be: a file that is there already. Nil where nobody knows: in a header made up.
+  var successor: Int?
+
+  /// What this header foretells.
+  var foretold: ForetoldSegment? {
+    successor.map { ForetoldSegment(slot: $0, epoch: epoch, number: number + 1) }
+  }
+
+  /// More records do not fit.
+  var mostRecords: LogSequence { capacity / UInt64(RecordHeader.byteCount) }
 
   var seal: RecordSeal { RecordSeal(salt: salt, epoch: epoch, segment: number) }
 
@@ -151,6 +183,7 @@ struct SegmentHeader: Equatable {
         copy.store(durable, 40)
         copy.store(capacity, 48)
         copy.store(epoch, 56)
+        copy.store(UInt64((successor ?? -1) + 1), 64)
         copy.store(JournalFormat.checksum(UnsafeRawBufferPointer(copy).slice(16..<Self.byteCount)), 12)
       }
     }
@@ -173,7 +206,8 @@ struct SegmentHeader: Equatable {
       let header = SegmentHeader(
         salt: copy.number(16, as: UInt64.self), number: copy.number(24, as: UInt64.self),
         epoch: copy.number(56, as: UInt64.self), first: copy.number(32, as: UInt64.self),
-        durable: copy.number(40, as: UInt64.self), capacity: copy.number(48, as: UInt64.self))
+        durable: copy.number(40, as: UInt64.self), capacity: copy.number(48, as: UInt64.self),
+        successor: Int(clamping: copy.number(64, as: UInt64.self)) - 1)
       if let other = newest, !other.isOlder(than: header) { continue }
       newest = header
     }
@@ -185,7 +219,8 @@ struct SegmentHeader: Equatable {
   func isOlder(than other: SegmentHeader) -> Bool { (epoch, number) < (other.epoch, other.number) }
 
   init(
-    salt: UInt64, number: UInt64, epoch: UInt64, first: LogSequence, durable: LogSequence, capacity: UInt64
+    salt: UInt64, number: UInt64, epoch: UInt64, first: LogSequence, durable: LogSequence, capacity: UInt64,
+    successor: Int? = nil
   ) {
     self.salt = salt
     self.number = number
@@ -193,6 +228,7 @@ struct SegmentHeader: Equatable {
     self.first = first
     self.durable = durable
     self.capacity = capacity
+    self.successor = successor.flatMap { $0 < 0 ? nil : $0 }
   }
 }
 
@@ -206,14 +242,20 @@ struct Checkpoint: Equatable {
   var replayFrom: LogSequence
   /// What was durable when this was written.
   var durable: LogSequence
+  /// The segment that will be begun next.
+  var foretold: ForetoldSegment
   /// Owners that need no records up to a sequence at or above `replayFrom`.
   var released: [UInt64: LogSequence]
 
-  init(number: UInt64, salt: UInt64, replayFrom: LogSequence, durable: LogSequence, released: [UInt64: LogSequence]) {
+  init(
+    number: UInt64, salt: UInt64, replayFrom: LogSequence, durable: LogSequence, foretold: ForetoldSegment,
+    released: [UInt64: LogSequence]
+  ) {
     self.number = number
     self.salt = salt
     self.replayFrom = replayFrom
     self.durable = durable
+    self.foretold = foretold
     self.released = released
   }
 
@@ -228,6 +270,9 @@ struct Checkpoint: Equatable {
       bytes.store(salt, 32)
       bytes.store(replayFrom, 40)
       bytes.store(durable, 48)
+      bytes.store(UInt64(foretold.slot), 56)
+      bytes.store(foretold.epoch, 64)
+      bytes.store(foretold.number, 72)
       var offset = JournalFormat.checkpointHeaderBytes
       for (owner, sequence) in released.sorted(by: { $0.key < $1.key }) {
         bytes.store(owner, offset)
@@ -253,6 +298,9 @@ struct Checkpoint: Equatable {
     salt = bytes.number(32, as: UInt64.self)
     replayFrom = bytes.number(40, as: UInt64.self)
     durable = bytes.number(48, as: UInt64.self)
+    foretold = ForetoldSegment(
+      slot: Int(clamping: bytes.number(56, as: UInt64.self)), epoch: bytes.number(64, as: UInt64.self),
+      number: bytes.number(72, as: UInt64.self))
     released = [:]
     for index in 0..<Int(count) {
       let offset = JournalFormat.checkpointHeaderBytes + index * JournalFormat.checkpointOwnerBytes

@@ -4,8 +4,8 @@ import Reactor
 public struct JournalOptions: Sendable {
   /// Size of a segment file. A record that does not fit gets a segment of its own size.
   public var segmentBytes = 16 << 20
-  /// Segments in use at a time, at least 3; then nothing is written until a checkpoint frees one, and appends are
-  /// refused once the forming batch is full.
+  /// Segments at a time, at least 3, one or two of them ready for what comes; when the others are in use nothing is
+  /// written until a checkpoint frees one, and appends are refused once the forming batch is full.
   public var maximumSegments = 128
   /// The forming batch takes records up to this size; then appends are refused until it is being written.
   public var maximumBatchBytes = 1 << 20
@@ -41,6 +41,8 @@ public enum JournalFailure: Error, Equatable, Sendable, CustomStringConvertible 
   case damaged(JournalEnding)
   /// Records were not all replayed before the start.
   case replayUnfinished
+  /// This recovery has started a journal before.
+  case alreadyStarted
 
   public var description: String {
     switch self {
@@ -50,6 +52,7 @@ public enum JournalFailure: Error, Equatable, Sendable, CustomStringConvertible 
     case .tooManyOwners(let limit): "more than \(limit) owners have records in the journal"
     case .damaged(let ending): "journal is damaged: \(ending)"
     case .replayUnfinished: "journal was not replayed to its end"
+    case .alreadyStarted: "journal was started already"
     }
   }
 
@@ -71,7 +74,8 @@ public enum JournalEnding: Equatable, Sendable {
   /// The batch from `next` on is not whole, and nothing proves that it was ever synced: a crash during a write.
   /// `laterRecords`: parts of it behind the first missing one are on disk; they are not replayed.
   case tornTail(next: LogSequence, laterRecords: Bool)
-  /// Records that were synced cannot be read.
+  /// Records that were synced cannot be read. Where the disk refuses to read, or the newest segment is missing, nothing
+  /// says how many: then it is as many as would fit, and `last` an upper bound. Those sequences are not used again.
   case damaged(first: LogSequence, last: LogSequence)
 }
 

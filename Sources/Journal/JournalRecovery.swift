@@ -12,11 +12,15 @@ public struct JournalRecord {
 public struct JournalReport: Equatable, Sendable {
   /// Checkpoint files that are not whole: one after a crash while it was written.
   public var unreadableCheckpoints = 0
-  /// Segment files without a whole header: one after a crash while it was begun. They are reused only if no record is
-  /// missing.
+  /// Segment files without a whole header, and without records that were found to follow others: one after a crash while
+  /// it was begun. They are removed only if no record is missing.
   public var unreadableSegments: [String] = []
   /// Reads that the disk refused.
   public var readErrors = 0
+  /// No checkpoint file is whole, but there are segments: what was released is not known any more, and replayed again.
+  public var checkpointsAreLost = false
+  /// A segment file that was there for the next records is not, or cannot be read: they may be lost.
+  public var missingSegment: String?
   /// Damage in records that everybody had released; it does no harm.
   public var damageBelowCheckpoint = 0
   /// Lost ranges that were skipped on request.
@@ -64,6 +68,10 @@ public final class JournalRecovery {
   /// At or before the first record that nothing proves to have been synced.
   private var unprovenFrom: Position?
   private var hasStarted = false
+  /// Segments with a header made up that records came from.
+  private var usedSlots: Set<Int> = []
+  /// More records than this cannot have been in `report.missingSegment`.
+  private var missingRecords: LogSequence = 0
 
   /// Reads checkpoints and segment headers.
   public init(
@@ -78,37 +86,19 @@ public final class JournalRecovery {
     report.unreadableCheckpoints = checkpoints.unreadable
     let newest = checkpoints.whole.first
 
-    var headers: [(slot: Int, header: SegmentHeader)] = []
-    for slot in try storage.slots() {
-      nextSlot = max(nextSlot, slot + 1)
-      let file = try storage.segment(slot)
-      let size = try file.size()
-      var bytes = [UInt8](repeating: 0, count: min(size, JournalFormat.segmentHeaderBytes))
-      var isRead = true
-      for start in stride(from: 0, to: bytes.count, by: JournalFormat.sectorBytes) {
-        let end = min(start + JournalFormat.sectorBytes, bytes.count)
-        let count = try? bytes.withUnsafeMutableBytes {
-          try file.readAll(into: UnsafeMutableRawBufferPointer(rebasing: $0[start..<end]), at: start)
-        }
-        if count != end - start { isRead = false }
-      }
-      if let header = bytes.withUnsafeBytes({ SegmentHeader($0) }) {
-        headers.append((slot, header))
-      } else if isRead, bytes.allSatisfy({ $0 == 0 }) {
-        free.append(JournalState.FreeSegment(slot: slot, capacity: size))
-      } else {
-        unreadable.append(slot)
-        report.unreadableSegments.append(storage.segmentPath(slot))
-      }
+    var scan = SegmentScan()
+    try scan.readHeaders(storage)
+    free = scan.free
+    nextSlot = max(scan.nextSlot, newest.map { $0.foretold.slot + 1 } ?? 0)
+    salt = newest?.salt ?? scan.headers.first?.header.salt ?? options.salt ?? UInt64.random(in: 1...UInt64.max)
+    report.checkpointsAreLost = newest == nil && !(scan.headers.isEmpty && scan.unreadable.isEmpty)
+    if let missing = scan.findForetold(salt: salt, newest?.foretold, storage) {
+      report.missingSegment = storage.segmentPath(missing.slot)
+      missingRecords = LogSequence(options.segmentBytes / RecordHeader.byteCount)
     }
-    salt = newest?.salt ?? headers.first?.header.salt ?? options.salt ?? UInt64.random(in: 1...UInt64.max)
-    let salt = salt
-    chain = headers.filter { $0.header.salt == salt }.sorted { $0.header.isOlder(than: $1.header) }
-      .map { JournalState.Segment(slot: $0.slot, header: $0.header) }
-    for foreign in headers where foreign.header.salt != salt {
-      unreadable.append(foreign.slot)
-      report.unreadableSegments.append(storage.segmentPath(foreign.slot))
-    }
+    chain = scan.chain(salt: salt)
+    unreadable = scan.unreadable + scan.foreign(salt: salt)
+    for slot in unreadable { report.unreadableSegments.append(storage.segmentPath(slot)) }
 
     lastCheckpoint = chain.reduce(newest?.number ?? 0) { max($0, $1.header.epoch) }
     // Without any checkpoint, from the first record that is there; a new journal begins at 1.
@@ -120,9 +110,13 @@ public final class JournalRecovery {
     }
     proven = chain.reduce(newest?.durable ?? 0) { max($0, $1.header.durable) }
     let from = replayFrom
-    let index = chain.lastIndex { $0.header.first <= from } ?? 0
+    let index = chain.lastIndex { $0.header.first <= from && !$0.isMadeUp } ?? 0
     let first = chain.isEmpty ? from : min(from, chain[index].header.first)
-    position = Position(index: index, offset: JournalFormat.segmentHeaderBytes, expected: first)
+    position = Position(index: index, offset: chain.isEmpty ? 0 : Self.start(of: chain[index]), expected: first)
+  }
+
+  private static func start(of segment: JournalState.Segment) -> Int {
+    segment.madeUpFrom ?? JournalFormat.segmentHeaderBytes
   }
 
   // MARK: replay
@@ -135,7 +129,7 @@ public final class JournalRecovery {
         continue
       }
       guard header.sequence >= replayFrom else { continue }
-      JournalState.note(header.sequence, of: header.owner, in: &owners)
+      JournalState.note(header.sequence...header.sequence, of: header.owner, in: &owners)
       if let released = released[header.owner], header.sequence <= released { continue }
       return JournalRecord(sequence: header.sequence, owner: header.owner, kind: header.kind, payload: payload)
     }
@@ -144,22 +138,36 @@ public final class JournalRecovery {
 
   /// The record at the position, which moves behind it; nil when there is none.
   private func advance() -> (RecordHeader, UnsafeRawBufferPointer)? {
-    while position.index + 1 < chain.count, chain[position.index + 1].header.first == position.expected {
-      position.index += 1
-      position.offset = JournalFormat.segmentHeaderBytes
-      closeReader()
+    while true {
+      while let following, !following.isMadeUp, following.header.first <= position.expected { moveToFollowing() }
+      guard let reader = currentReader(),
+        case .record(let header, let payload, let start, let end) = reader.step(
+          at: position.offset, expecting: position.expected)
+      else {
+        // Of what a start copied when the power failed, it is not known how much is there: only for want of better.
+        guard let following, following.header.first <= position.expected else { return nil }
+        moveToFollowing()
+        continue
+      }
+      if chain[position.index].isMadeUp { usedSlots.insert(chain[position.index].slot) }
+      proven = max(proven, header.provenDurable)
+      if unprovenFrom == nil || proven >= header.sequence - 1 {
+        unprovenFrom = Position(index: position.index, offset: start, expected: header.sequence)
+      }
+      position.offset = end
+      position.expected += 1
+      return (header, payload)
     }
-    guard let reader = currentReader(),
-      case .record(let header, let payload, let start, let end) = reader.step(
-        at: position.offset, expecting: position.expected)
-    else { return nil }
-    proven = max(proven, header.provenDurable)
-    if unprovenFrom == nil || proven >= header.sequence - 1 {
-      unprovenFrom = Position(index: position.index, offset: start, expected: header.sequence)
-    }
-    position.offset = end
-    position.expected += 1
-    return (header, payload)
+  }
+
+  private var following: JournalState.Segment? {
+    position.index + 1 < chain.count ? chain[position.index + 1] : nil
+  }
+
+  private func moveToFollowing() {
+    position.index += 1
+    position.offset = Self.start(of: chain[position.index])
+    closeReader()
   }
 
   private func currentReader() -> SegmentReader? {
@@ -179,31 +187,44 @@ public final class JournalRecovery {
   /// Why there is no record at the position: sets `ending`, or moves on when nobody needs what is missing.
   private func classify() {
     let expected = position.expected
-    let following = position.index + 1 < chain.count ? chain[position.index + 1].header.first : nil
+    let following = following?.header.first
     var found: (offset: Int, sequence: LogSequence)?
     var isBlank = true
+    var most = missingRecords
     if let reader = currentReader() {
-      if case .nothing(let blank) = reader.step(at: position.offset, expecting: expected) { isBlank = blank }
+      var from = position.offset
+      if case .nothing(let absence) = reader.step(at: position.offset, expecting: expected) {
+        isBlank = absence.isBlank
+        from = absence.from
+        if absence.isUnreadable { most = max(most, reader.mostRecords(from: from)) }
+      }
       // What a following segment begins with is not taken from here: it was written again there.
-      let most = (following ?? .max) - 1
-      if expected < most {
-        let result = reader.search(from: position.offset, in: expected + 1...most)
+      let lastHere = (following ?? .max) - 1
+      if expected < lastHere {
+        let result = reader.search(from: from, in: expected + 1...lastHere)
         found = result.found
         proven = max(proven, result.proven)
       }
-    } else if !chain.isEmpty {
+    } else if position.index < chain.count {
       isBlank = false
+      most = max(most, chain[position.index].header.mostRecords)
     }
     // The first segment begins above what replay has to begin with, when an older one is missing.
     let isMissing = !chain.isEmpty && expected < chain[position.index].header.first
-    if isMissing { found = (JournalFormat.segmentHeaderBytes, chain[position.index].header.first) }
-    guard proven >= expected else {
-      ending =
-        isBlank && found == nil
-        ? .clean(next: expected) : .tornTail(next: expected, laterRecords: found != nil)
-      return
+    if isMissing { found = (Self.start(of: chain[position.index]), chain[position.index].header.first) }
+    if proven < expected {
+      guard most > 0, !hasSkippedUnreadable else {
+        ending =
+          isBlank && found == nil && !report.checkpointsAreLost
+          ? .clean(next: expected) : .tornTail(next: expected, laterRecords: found != nil)
+        return
+      }
+      // What cannot be read at all may have been there. Its sequences are not used again.
+      proven = min(expected + most, found?.sequence ?? .max, following ?? .max) - 1
+      hasSkippedUnreadable = found == nil && following == nil
     }
     let resumed = min(found?.sequence ?? .max, following ?? .max, proven + 1)
+    precondition(resumed > expected, "replay goes forward")
     resume = Position(
       index: position.index, offset: found?.sequence == resumed ? found!.offset : position.offset, expected: resumed)
     if resumed <= replayFrom {
@@ -216,6 +237,8 @@ public final class JournalRecovery {
 
   /// Where replay goes on after what cannot be read.
   private var resume: Position?
+  /// What cannot be read at the end was counted as damage already.
+  private var hasSkippedUnreadable = false
 
   private func resumeReplay() {
     guard let resume else { return }
@@ -225,7 +248,8 @@ public final class JournalRecovery {
     ending = nil
   }
 
-  /// After `.damaged`: accepts that those records are lost and goes on with the next one that can be read.
+  /// After `.damaged`: accepts that those records are lost and goes on with the next one that can be read. Openings
+  /// before everything up to there is released find the same again.
   public func skipDamage() {
     guard case .damaged(let first, let last) = ending else { return }
     report.skipped.append(first...last)
@@ -237,7 +261,7 @@ public final class JournalRecovery {
   /// Starts the journal after the last record. What nothing proves to have been synced is first written again, to a
   /// segment of its own: an earlier sync may have failed and left it in the system's cache only.
   public func start() throws -> Journal {
-    precondition(!hasStarted, "a journal is started once")
+    if hasStarted { throw JournalFailure.alreadyStarted }
     let following: LogSequence
     switch ending {
     case nil: throw JournalFailure.replayUnfinished
@@ -246,37 +270,60 @@ public final class JournalRecovery {
     }
     hasStarted = true
     closeReader()
-    if report.skipped.isEmpty {
-      // Nothing is missing, so nothing of value is in them.
-      for slot in unreadable { try storage.removeSegment(slot) }
-    }
-    for segment in free where segment.capacity != options.segmentBytes { try storage.removeSegment(segment.slot) }
+    // With nothing missing, nothing of value is in those without a header.
+    let unused = chain.filter { $0.isMadeUp && !usedSlots.contains($0.slot) }.map(\.slot)
+    let useless =
+      (report.skipped.isEmpty ? unreadable + unused : [])
+      + free.filter { $0.capacity != options.segmentBytes }.map(\.slot)
     free.removeAll { $0.capacity != options.segmentBytes }
+    var segments = chain.filter { !unused.contains($0.slot) }
+    let upcoming = try takeUpcoming(&segments)
     let highest = chain.reduce(0) { max($0, $1.header.number) }
     var state = JournalState(
       options: options, salt: salt, next: following, durable: min(proven, following - 1), owners: owners,
-      segments: chain, free: free, nextSegmentNumber: highest + 1 + UInt64(unreadable.count), nextSlot: nextSlot,
+      segments: segments, upcoming: upcoming, free: free,
+      nextSegmentNumber: highest + 1 + UInt64(unreadable.count), nextSlot: nextSlot,
       lastCheckpoint: lastCheckpoint, checkpointed: replayFrom, safelyCheckpointed: safeReplayFrom)
-    // The salt, the epoch, and the proof of what is durable.
+    // The salt, the epoch, the first segment's place, and the proof of what is durable. What was foretold before may go
+    // only now.
     let checkpoint = state.checkpoint()
     try storage.write(checkpoint)
+    try storage.removeSegments(useless)
     var freed = state.checkpointWritten(checkpoint)
     try writeUnproven(&state, following)
     freed += state.freeSegments(below: safeReplayFrom, andRepeated: true)
-    for segment in freed where segment.capacity != options.segmentBytes { try storage.removeSegment(segment.slot) }
-    return Journal(state: state, storage: storage, options: options, clock: clock, activeNeedsZeros: true)
+    try storage.removeSegments(freed.filter { $0.capacity != options.segmentBytes }.map(\.slot))
+    return Journal(state: state, storage: storage, options: options, clock: clock)
+  }
+
+  /// The segment that is begun first: an empty one, the oldest if no checkpoint needs it, or a new one.
+  private func takeUpcoming(_ segments: inout [JournalState.Segment]) throws -> JournalState.FreeSegment {
+    if !free.isEmpty { return free.removeFirst() }
+    if segments.count > 1, segments[1].header.first <= safeReplayFrom, !segments[1].isMadeUp,
+      segments[0].header.capacity == UInt64(options.segmentBytes)
+    {
+      return JournalState.FreeSegment(slot: segments.removeFirst().slot, capacity: options.segmentBytes)
+    }
+    let slot = nextSlot
+    try storage.createSegment(slot, capacity: options.segmentBytes, isFirst: true)
+    nextSlot += 1
+    return JournalState.FreeSegment(slot: slot, capacity: options.segmentBytes)
   }
 
   private func writeUnproven(_ state: inout JournalState, _ following: LogSequence) throws {
     let first = state.durable + 1
     guard first < following, let from = unprovenFrom else { return }
     let size = try copyUnproven(from: from, first: first, following: following, to: nil)
-    let placement = state.place(bytes: size, first: first)
-    guard case .begin(let segment, let isNew) = placement else {
-      throw JournalFailure.disk(code: 0, action: "no segment is free")
+    // At this point there may be one segment more than the options allow: the records are already in others.
+    var placement = state.place(byteCount: size, first: first)
+    if placement == .none || placement == .unprepared {
+      let slot = state.beginCreating(beyondMaximum: true)!
+      try storage.createSegment(slot, capacity: options.segmentBytes)
+      state.created()
+      placement = state.place(byteCount: size, first: first)
     }
+    guard case .begin(let segment) = placement else { preconditionFailure("there is a segment to begin") }
     // Its header last: until then the records count where they were.
-    if isNew { try storage.createSegment(segment.slot, capacity: Int(segment.header.capacity)) }
     let file = try storage.segment(segment.slot)
     let blank = [UInt8](repeating: 0, count: JournalFormat.segmentHeaderBytes)
     try blank.withUnsafeBytes { try file.writeAll($0, at: 0) }
@@ -284,7 +331,7 @@ public final class JournalRecovery {
     try file.synchronizeData()
     try segment.header.encoded().withUnsafeBytes { try file.writeAll($0, at: 0) }
     try file.synchronizeData()
-    state.written(placement, bytes: size)
+    state.written(placement, byteCount: size, last: following - 1)
     state.synced(through: following - 1)
   }
 
@@ -301,8 +348,7 @@ public final class JournalRecovery {
       let count = batch.sectorBytes
       if let segment {
         let start = JournalFormat.segmentHeaderBytes + size
-        let hasRoom = start + count + JournalFormat.sectorBytes <= Int(segment.header.capacity)
-        let bytes = batch.close(seal: segment.header.seal, durable: first - 1, endingInZeros: hasRoom)
+        let bytes = batch.close(seal: segment.header.seal, durable: first - 1)
         try storage.segment(segment.slot).writeAll(bytes, at: start)
       }
       size += count

@@ -5,6 +5,9 @@ struct JournalState {
     /// The number in the file's name.
     let slot: Int
     let header: SegmentHeader
+    /// Where the first record that can be read stands, when the header was lost and made up.
+    var madeUpFrom: Int?
+    var isMadeUp: Bool { madeUpFrom != nil }
   }
 
   /// A segment file without records anyone needs.
@@ -23,12 +26,26 @@ struct JournalState {
 
   /// Where a batch goes.
   enum Placement: Equatable {
-    /// Into the active segment, at this offset.
+    /// Into the active segment, at this offset, a sector border.
     case active(Segment, offset: Int)
-    /// To the start of a segment that is begun with this batch. `isNew`: the file has to be made.
-    case begin(Segment, isNew: Bool)
+    /// Into the sector at this offset of the active segment, behind the `kept` bytes of the small batches before it.
+    case join(Segment, offset: Int, kept: Int)
+    /// To the start of a segment that is begun with this batch.
+    case begin(Segment)
+    /// Nowhere, until one more segment file is made.
+    case unprepared
     /// Nowhere, until a checkpoint frees a segment.
     case none
+  }
+
+  /// The pair of sectors (see `JournalFormat`) that takes small batches.
+  struct Tail: Equatable {
+    /// The sector that holds all of it.
+    var newest: Int
+    /// The sector that holds an earlier state of it, once there is one.
+    var other: Int?
+    var byteCount: Int
+    var last: LogSequence
   }
 
   enum Phase: Equatable {
@@ -48,7 +65,12 @@ struct JournalState {
   private(set) var owners: [UInt64: Owner]
   /// Oldest first; the last one is active.
   private(set) var segments: [Segment]
+  /// The segment that is begun next: the active one's header, or the newest checkpoint, foretells it.
+  private(set) var upcoming: FreeSegment
+  /// More segments, all of the ordinary size.
   private(set) var free: [FreeSegment]
+  /// The slot of a file that is being made.
+  private(set) var creating: Int?
   private(set) var lastCheckpoint: UInt64
   /// What the newest and the one before would replay from.
   private(set) var checkpointed: LogSequence
@@ -56,13 +78,16 @@ struct JournalState {
   private var nextSegmentNumber: UInt64
   private var nextSlot: Int
   private var offset: Int
+  private(set) var tail: Tail?
 
   init(
     options: JournalOptions, salt: UInt64, next: LogSequence, durable: LogSequence, owners: [UInt64: Owner],
-    segments: [Segment], free: [FreeSegment], nextSegmentNumber: UInt64, nextSlot: Int, lastCheckpoint: UInt64,
+    segments: [Segment], upcoming: FreeSegment, free: [FreeSegment], nextSegmentNumber: UInt64, nextSlot: Int,
+    lastCheckpoint: UInt64,
     checkpointed: LogSequence, safelyCheckpointed: LogSequence
   ) {
     precondition(options.maximumSegments >= 3, "a journal needs three segments")
+    precondition(upcoming.capacity == options.segmentBytes, "the next segment is an ordinary one")
     precondition(options.segmentRoom >= 2 * JournalFormat.sectorBytes, "segments are too small")
     precondition(durable < next, "what is durable was written")
     self.options = options
@@ -71,6 +96,7 @@ struct JournalState {
     self.durable = durable
     self.owners = owners
     self.segments = segments
+    self.upcoming = upcoming
     self.free = free
     self.nextSegmentNumber = nextSegmentNumber
     self.nextSlot = nextSlot
@@ -86,30 +112,58 @@ struct JournalState {
 
   /// Whether a record may be appended now; the reason when not.
   func refusal(owner: UInt64, payload count: Int) -> JournalFailure? {
-    if case .failed(let failure) = phase { return failure }
-    if count > options.maximumRecordBytes || count < 0 {
-      return .recordTooLarge(bytes: count, limit: options.maximumRecordBytes)
-    }
+    if let failure = refusal(payload: count) { return failure }
     if owners.count >= options.maximumOwners, owners[owner] == nil {
       return .tooManyOwners(limit: options.maximumOwners)
     }
     return nil
   }
 
+  /// Whether records may be appended now, as far as their owners do not matter.
+  func refusal(payload count: Int) -> JournalFailure? {
+    if case .failed(let failure) = phase { return failure }
+    if count > options.maximumRecordBytes || count < 0 {
+      return .recordTooLarge(bytes: count, limit: options.maximumRecordBytes)
+    }
+    return nil
+  }
+
+  /// Whether all of these records may be appended now; the reason when not.
+  func refusal(of records: JournalRecords) -> JournalFailure? {
+    if let failure = refusal(payload: records.largestPayload) { return failure }
+    // Counting each run as an owner of its own is enough until the limit is near.
+    guard owners.count + records.runs.count > options.maximumOwners else { return nil }
+    let new = Set(records.runs.lazy.map(\.owner).filter { owners[$0] == nil })
+    return owners.count + new.count > options.maximumOwners ? .tooManyOwners(limit: options.maximumOwners) : nil
+  }
+
   /// Gives the next record its sequence.
   mutating func assign(owner: UInt64) -> LogSequence {
     let sequence = next
     next += 1
-    Self.note(sequence, of: owner, in: &owners)
+    Self.note(sequence...sequence, of: owner, in: &owners)
     return sequence
   }
 
-  /// Notes that `owner` has a record at `sequence`.
-  static func note(_ sequence: LogSequence, of owner: UInt64, in owners: inout [UInt64: Owner]) {
-    var entry = owners[owner] ?? Owner(last: 0, released: 0, heldFrom: nil)
-    entry.last = sequence
-    if sequence > entry.released, entry.heldFrom == nil { entry.heldFrom = sequence }
-    owners[owner] = entry
+  /// Gives the records the next sequences, in their order; returns the first.
+  mutating func assign(_ records: JournalRecords) -> LogSequence {
+    let first = next
+    next += LogSequence(records.count)
+    for run in records.runs {
+      Self.note(first + LogSequence(run.first)...first + LogSequence(run.last), of: run.owner, in: &owners)
+    }
+    return first
+  }
+
+  /// Notes that `owner` has records at both ends of `range`.
+  static func note(_ range: ClosedRange<LogSequence>, of owner: UInt64, in owners: inout [UInt64: Owner]) {
+    func note(_ entry: inout Owner) {
+      entry.last = range.upperBound
+      if entry.heldFrom == nil, range.upperBound > entry.released {
+        entry.heldFrom = max(range.lowerBound, entry.released + 1)
+      }
+    }
+    note(&owners[owner, default: Owner(last: 0, released: 0, heldFrom: nil)])
   }
 
   /// The owner needs none of its records up to `sequence`.
@@ -131,44 +185,63 @@ struct JournalState {
 
   // MARK: batches
 
-  /// Where a batch of `bytes` whose first record is `first` goes. Only once everything before it is durable.
-  mutating func place(bytes: Int, first: LogSequence) -> Placement {
-    if let active = segments.last, offset <= Int(active.header.capacity), bytes <= Int(active.header.capacity) - offset
-    {
-      return .active(active, offset: offset)
+  /// Where a batch of `byteCount` bytes whose first record is `first` goes. Only once everything before it is written.
+  mutating func place(byteCount: Int, first: LogSequence) -> Placement {
+    if let placement = placeInActive(byteCount: byteCount) { return placement }
+    guard let successor = free.first else {
+      return segments.count + 1 < options.maximumSegments ? .unprepared : .none
     }
-    let room = bytes + JournalFormat.segmentHeaderBytes
-    if let index = free.firstIndex(where: { $0.capacity >= room }) {
-      let segment = begun(slot: free[index].slot, capacity: free[index].capacity, first: first)
-      free.remove(at: index)
-      return .begin(segment, isNew: false)
-    }
-    guard segments.count + free.count < options.maximumSegments else { return .none }
-    let capacity = max(options.segmentBytes, JournalFormat.roundUp(room, to: JournalFormat.sectorBytes))
-    let segment = begun(slot: nextSlot, capacity: capacity, first: first)
-    nextSlot += 1
-    return .begin(segment, isNew: true)
-  }
-
-  private mutating func begun(slot: Int, capacity: Int, first: LogSequence) -> Segment {
     precondition(lastCheckpoint >= epoch, "the epoch is on disk first")
-    defer { nextSegmentNumber += 1 }
-    return Segment(
-      slot: slot,
-      header: SegmentHeader(
-        salt: salt, number: nextSegmentNumber, epoch: epoch, first: first, durable: durable,
-        capacity: UInt64(capacity)))
+    free.removeFirst()
+    // A batch that is larger than the file extends it.
+    let room = JournalFormat.segmentHeaderBytes + JournalFormat.roundUp(byteCount, to: JournalFormat.sectorBytes)
+    let header = SegmentHeader(
+      salt: salt, number: nextSegmentNumber, epoch: epoch, first: first, durable: durable,
+      capacity: UInt64(max(upcoming.capacity, room)), successor: successor.slot)
+    let segment = Segment(slot: upcoming.slot, header: header)
+    nextSegmentNumber += 1
+    upcoming = successor
+    return .begin(segment)
   }
 
-  /// The batch is written there; its segment is the active one from now on.
-  mutating func written(_ placement: Placement, bytes: Int) {
-    switch placement {
-    case .active(_, let start): offset = start + bytes
-    case .begin(let segment, _):
-      segments.append(segment)
-      offset = JournalFormat.segmentHeaderBytes + bytes
-    case .none: preconditionFailure("a batch without a place was written")
+  private func placeInActive(byteCount: Int) -> Placement? {
+    guard let active = segments.last, offset <= Int(active.header.capacity) else { return nil }
+    let room = Int(active.header.capacity) - offset
+    if let tail, tail.byteCount + byteCount <= JournalFormat.sectorBytes {
+      // What is not synced yet may be written over: the other sector holds all that is.
+      if tail.last > durable { return .join(active, offset: tail.newest, kept: tail.byteCount) }
+      if let other = tail.other { return .join(active, offset: other, kept: tail.byteCount) }
+      if room >= JournalFormat.sectorBytes { return .join(active, offset: offset, kept: tail.byteCount) }
     }
+    return byteCount <= room ? .active(active, offset: offset) : nil
+  }
+
+  /// Whether the next batch begins a segment, if it has `byteCount` bytes.
+  func wouldBegin(byteCount: Int) -> Bool { placeInActive(byteCount: byteCount) == nil }
+
+  /// The batch, up to `last`, is written there; its segment is the active one from now on.
+  mutating func written(_ placement: Placement, byteCount: Int, last: LogSequence) {
+    switch placement {
+    case .join(_, let start, let kept):
+      guard var joined = tail else { preconditionFailure("only a tail is joined") }
+      if start != joined.newest {
+        if start == offset { offset += JournalFormat.sectorBytes }
+        joined.other = joined.newest
+        joined.newest = start
+      }
+      joined.byteCount = kept + byteCount
+      joined.last = last
+      tail = joined
+      return
+    case .active(_, let start): offset = start
+    case .begin(let segment):
+      segments.append(segment)
+      offset = JournalFormat.segmentHeaderBytes
+    case .unprepared, .none: preconditionFailure("a batch without a place was written")
+    }
+    let isSmall = byteCount < JournalFormat.sectorBytes
+    tail = isSmall ? Tail(newest: offset, other: nil, byteCount: byteCount, last: last) : nil
+    offset += JournalFormat.roundUp(byteCount, to: JournalFormat.sectorBytes)
   }
 
   mutating func synced(through sequence: LogSequence) {
@@ -176,11 +249,26 @@ struct JournalState {
     durable = sequence
   }
 
-  /// Whether the next batch begins a segment, if it has `bytes`.
-  func wouldBegin(bytes: Int) -> Bool {
-    guard let active = segments.last else { return true }
-    return offset > Int(active.header.capacity) || bytes > Int(active.header.capacity) - offset
+  // MARK: making segments ahead
+
+  /// The slot of a file that should be made now, so that the next segment begins without waiting. The caller makes it
+  /// and says `created` or `notCreated`.
+  mutating func beginCreating(beyondMaximum: Bool = false) -> Int? {
+    guard creating == nil, free.isEmpty, beyondMaximum || segments.count + 1 < options.maximumSegments else {
+      return nil
+    }
+    creating = nextSlot
+    nextSlot += 1
+    return creating
   }
+
+  mutating func created() {
+    guard let slot = creating else { preconditionFailure("nothing is being made") }
+    free.append(FreeSegment(slot: slot, capacity: options.segmentBytes))
+    creating = nil
+  }
+
+  mutating func notCreated() { creating = nil }
 
   /// At half of all segments, the last sequence of the older half of them.
   var checkpointWanted: LogSequence? {
@@ -198,9 +286,13 @@ struct JournalState {
   func checkpoint() -> Checkpoint {
     let from = replayFrom
     var released: [UInt64: LogSequence] = [:]
-    for (owner, entry) in owners where entry.released >= from { released[owner] = entry.released }
+    // A release of what is not durable yet must not outlive it: after a crash others take those sequences.
+    for (owner, entry) in owners where min(entry.released, durable) >= from {
+      released[owner] = min(entry.released, durable)
+    }
     return Checkpoint(
-      number: lastCheckpoint + 1, salt: salt, replayFrom: from, durable: durable, released: released)
+      number: lastCheckpoint + 1, salt: salt, replayFrom: from, durable: durable,
+      foretold: ForetoldSegment(slot: upcoming.slot, epoch: epoch, number: nextSegmentNumber), released: released)
   }
 
   /// The checkpoint is durable: segments that neither it nor the one before needs are free.
@@ -211,7 +303,8 @@ struct JournalState {
     checkpointed = checkpoint.replayFrom
     let recycled = freeSegments(below: safelyCheckpointed, andRepeated: false)
     // A replay never shows their records again.
-    owners = owners.filter { $0.value.heldFrom != nil || $0.value.last >= checkpointed }
+    let gone = owners.compactMap { $0.value.heldFrom == nil && $0.value.last < checkpointed ? $0.key : nil }
+    for owner in gone { owners[owner] = nil }
     return recycled
   }
 

@@ -1,7 +1,7 @@
 import Reactor
 
-/// The journal's files. One thread at a time.
-final class JournalStorage {
+/// The journal's files. Invariant: one thread at a time, but `createSegment`, which touches no state, runs on any.
+final class JournalStorage: @unchecked Sendable {
   let disk: any Disk
   let directory: String
   private var open: [Int: any DiskFile] = [:]
@@ -31,23 +31,28 @@ final class JournalStorage {
   }
 
   /// Makes a file of zeros; it and its name are durable afterwards. On an error nothing is left of it.
-  func createSegment(_ slot: Int, capacity: Int) throws {
+  ///
+  /// - Parameter isFirst: nothing else is being written yet, and the start waits for it.
+  func createSegment(_ slot: Int, capacity: Int, isFirst: Bool = false) throws {
     let path = segmentPath(slot)
     do {
       let file = try disk.open(path, creating: 0o600)
-      try file.fillWithZeros(upTo: capacity)
-      try file.synchronizeData()
+      try file.fillWithZeros(upTo: capacity, lettingOthersSync: !isFirst)
       try disk.synchronizeDirectory(directory)
-      open[slot] = file
     } catch {
       try? disk.remove(path)
       throw error
     }
   }
 
-  func removeSegment(_ slot: Int) throws {
-    open[slot] = nil
-    try disk.remove(segmentPath(slot))
+  /// Removes segment files; that is durable afterwards.
+  func removeSegments(_ slots: [Int]) throws {
+    if slots.isEmpty { return }
+    for slot in slots {
+      open[slot] = nil
+      try disk.remove(segmentPath(slot))
+    }
+    try disk.synchronizeDirectory(directory)
   }
 
   /// Forgets the handles of segments that are not in use; their files are few, but handles are not free.
@@ -67,21 +72,26 @@ final class JournalStorage {
     return isNew
   }
 
-  /// The checkpoints that are whole, newest first, and how many files hold something that is not.
+  /// The checkpoints that are whole, newest first, and how many files hold something that is not. An error of the disk
+  /// when none is whole: what it hides would be needed.
   func readCheckpoints() throws -> (whole: [Checkpoint], unreadable: Int) {
     var whole: [Checkpoint] = []
     var unreadable = 0
+    var failure: (any Error)?
     for file in checkpoints {
-      let size = try file.size()
-      if size == 0 { continue }
-      var bytes = [UInt8](repeating: 0, count: size)
-      let count = (try? bytes.withUnsafeMutableBytes { try file.readAll(into: $0, at: 0) }) ?? 0
-      if let checkpoint = bytes.withUnsafeBytes({ Checkpoint($0.slice(0..<count)) }) {
-        whole.append(checkpoint)
-      } else {
-        unreadable += 1
-      }
+      do {
+        let size = try file.size()
+        if size == 0 { continue }
+        var bytes = [UInt8](repeating: 0, count: size)
+        let count = try bytes.withUnsafeMutableBytes { try file.readAll(into: $0, at: 0) }
+        if let checkpoint = bytes.withUnsafeBytes({ Checkpoint($0.slice(0..<count)) }) {
+          whole.append(checkpoint)
+          continue
+        }
+      } catch { failure = error }
+      unreadable += 1
     }
+    if whole.isEmpty, let failure { throw failure }
     return (whole.sorted { $0.number > $1.number }, unreadable)
   }
 

@@ -9,8 +9,17 @@ final class SegmentReader {
   enum Step {
     /// A valid record with the expected sequence; where it begins and where the next one may.
     case record(RecordHeader, payload: UnsafeRawBufferPointer, start: Int, end: Int)
-    /// None. `isBlank`: zeros stand there, or the segment is full.
-    case nothing(isBlank: Bool)
+    case nothing(Absence)
+  }
+
+  /// Why there is no record.
+  struct Absence: Equatable {
+    /// Nothing that looks like a part of it stands where it would, or the segment is full.
+    var isBlank = true
+    /// The disk refused to read where it would stand.
+    var isUnreadable = false
+    /// Where it would stand first: at or before the offset that was asked for.
+    var from: Int
   }
 
   private let file: any DiskFile
@@ -24,6 +33,9 @@ final class SegmentReader {
   private var windowCount = 0
   /// Reads that the disk refused; their sectors count as damaged.
   private(set) var readErrors = 0
+  private var unreadableSectors: Set<Int> = []
+  /// The last damage that was stepped over because the next sector is an older copy of it: what follows may be there.
+  private var skippedDamage: Absence?
 
   init(file: any DiskFile, header: SegmentHeader) throws {
     self.file = file
@@ -46,7 +58,7 @@ final class SegmentReader {
         window = .allocate(byteCount: windowCapacity, alignment: 8)
       }
       windowStart = offset
-      windowCount = min(windowCapacity, size - offset)
+      windowCount = max(0, min(windowCapacity, size - offset))
       load(windowStart, windowCount)
     }
     return UnsafeRawBufferPointer(start: window + (offset - windowStart), count: count)
@@ -56,7 +68,7 @@ final class SegmentReader {
     let target = UnsafeMutableRawBufferPointer(start: window, count: count)
     // What cannot be read is neither zero nor a record.
     target.initializeMemory(as: UInt8.self, repeating: 0xFF)
-    if (try? file.readAll(into: target, at: offset)) == count { return }
+    if count == 0 || (try? file.readAll(into: target, at: offset)) == count { return }
     readErrors += 1
     target.initializeMemory(as: UInt8.self, repeating: 0xFF)
     var position = 0
@@ -65,6 +77,7 @@ final class SegmentReader {
       let sector = UnsafeMutableRawBufferPointer(rebasing: target[position..<next])
       if (try? file.readAll(into: sector, at: offset + position)) != sector.count {
         sector.initializeMemory(as: UInt8.self, repeating: 0xFF)
+        unreadableSectors.insert((offset + position) / JournalFormat.sectorBytes)
       }
       position = next
     }
@@ -81,18 +94,69 @@ final class SegmentReader {
     return (header, whole.slice(RecordHeader.byteCount..<total))
   }
 
-  /// The record with the expected sequence at `offset`, or at the next sector when the batch ends here.
-  func step(at offset: Int, expecting sequence: LogSequence) -> Step {
-    if let (header, payload) = record(at: offset), header.sequence == sequence {
-      let end = offset + JournalFormat.recordBytes(payload: payload.count)
-      return .record(header, payload: payload, start: offset, end: end)
+  /// The record with the expected sequence at `offset` or, when its sector holds no more, behind it: copies of earlier
+  /// records are skipped, and so is one sector that holds nothing valid, for the other one of its pair may be older. All
+  /// records with this segment's seal and that sequence are the same, so it does not matter which one is found.
+  func step(at start: Int, expecting sequence: LogSequence) -> Step {
+    var offset = start
+    var absence: Absence?
+    var hasSkipped = false
+    while offset < size {
+      if let (header, payload) = record(at: offset), header.sequence <= sequence {
+        if hasSkipped { skippedDamage = absence }
+        let end = offset + JournalFormat.recordBytes(payload: payload.count)
+        if header.sequence == sequence { return .record(header, payload: payload, start: offset, end: end) }
+        offset = end
+        hasSkipped = false
+        continue
+      }
+      let border = JournalFormat.roundUp(offset, to: JournalFormat.sectorBytes)
+      let head = bytes(at: offset, count: min(RecordHeader.byteCount, size - offset))
+      let isBorder = border == offset
+      if !isBorder, head.slice(0..<min(head.count, border - offset)).isZero {
+        offset = border
+        continue
+      }
+      let isUnreadable = hasUnreadable(at: offset, head)
+      if absence == nil {
+        let isBlank = isBorder && !isUnreadable && looksUnused(head, sequence)
+        absence = Absence(isBlank: isBlank, isUnreadable: isUnreadable, from: offset)
+      } else if isUnreadable, !absence!.isBlank {
+        absence!.isUnreadable = true
+      }
+      if isBorder, hasSkipped { break }
+      hasSkipped = true
+      offset = isBorder ? offset + JournalFormat.sectorBytes : border
     }
-    let border = JournalFormat.roundUp(offset, to: JournalFormat.sectorBytes)
-    if border > offset {
-      let rest = bytes(at: offset, count: min(RecordHeader.byteCount, border - offset))
-      return rest.isZero ? step(at: border, expecting: sequence) : .nothing(isBlank: false)
+    var result = absence ?? Absence(from: min(start, size))
+    if let damage = skippedDamage, damage.from >= start - 2 * JournalFormat.sectorBytes {
+      result.isBlank = false
+      result.isUnreadable = result.isUnreadable || damage.isUnreadable
+      result.from = min(result.from, damage.from)
     }
-    return .nothing(isBlank: bytes(at: offset, count: RecordHeader.byteCount).isZero)
+    return .nothing(result)
+  }
+
+  /// Whether this is not what damage of a bit or two would make of the record.
+  private func looksUnused(_ head: UnsafeRawBufferPointer, _ sequence: LogSequence) -> Bool {
+    head.count < RecordHeader.byteCount || head.isZero
+      || (!seal.mayOpen(head) && head.number(RecordHeader.sequenceOffset, as: UInt64.self) != sequence)
+  }
+
+  /// Whether the disk refused to read anything of the record that begins at `offset`.
+  private func hasUnreadable(at offset: Int, _ head: UnsafeRawBufferPointer) -> Bool {
+    if unreadableSectors.isEmpty { return false }
+    var count = RecordHeader.byteCount
+    if head.count == count, seal.mayOpen(head) {
+      count += Int(RecordHeader(unchecked: head).payloadBytes)
+    }
+    let last = (min(offset + count, size) - 1) / JournalFormat.sectorBytes
+    return (offset / JournalFormat.sectorBytes...last).contains { unreadableSectors.contains($0) }
+  }
+
+  /// The most records that can follow from `offset` on.
+  func mostRecords(from offset: Int) -> LogSequence {
+    LogSequence(max(1, (size - min(offset, size)) / RecordHeader.byteCount))
   }
 
   /// Where the first valid record from `offset` on with a sequence in `range` stands, and the most that any valid

@@ -69,8 +69,11 @@ extension StreamStore {
   }
 
   /// The last sequence moves on to `sequence`, if it is behind; nothing is stored.
-  public func skip(through sequence: UInt64) throws(StoreError) {
-    if sequence > counts.lastSequence, sequence != .max { counts.lastSequence = sequence }
+  /// - Parameter timestamp: when there was a message that is not kept; nil when there was none.
+  public func skip(through sequence: UInt64, at timestamp: Int64? = nil) throws(StoreError) {
+    guard sequence > counts.lastSequence, sequence != .max else { return }
+    counts.lastSequence = sequence
+    if let timestamp { counts.lastTimestamp = timestamp }
   }
 
   /// The newest block, or a new one when that is full or too far behind.

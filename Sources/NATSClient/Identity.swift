@@ -3,7 +3,7 @@ import Crypto
 import Reactor
 
 /// How the client tells the server who it is.
-public enum Authentication: Sendable, Equatable {
+public enum Authentication: Sendable, Hashable {
   /// What the URL says, if anything.
   case none
   case token(String)

@@ -102,7 +102,8 @@ public struct JetStreamClient: Sendable {
     }
   }
 
-  static func read(_ answer: Result<ClientMessage, ClientError>) -> Result<JSONValue, JetStreamError> {
+  /// What an answer of the API says.
+  public static func read(_ answer: Result<ClientMessage, ClientError>) -> Result<JSONValue, JetStreamError> {
     let message: ClientMessage
     switch answer {
     case .failure(let error): return .failure(.client(error))

@@ -57,14 +57,18 @@ extension DiskFile {
     return done
   }
 
-  /// Writes zeros up to `size`. Space that was only reserved makes each later sync convert it, three times as slow.
-  public func fillWithZeros(upTo size: Int) throws {
+  /// Writes zeros up to `size` and syncs them. Space that was only reserved would make each later sync convert it, three
+  /// times as slow.
+  ///
+  /// - Parameter lettingOthersSync: in pieces of 1 MiB, so that other syncs get their turn in between.
+  public func fillWithZeros(upTo size: Int, lettingOthersSync: Bool = true) throws {
     let zeros = [UInt8](repeating: 0, count: min(size, 1 << 20))
     try zeros.withUnsafeBytes { zeros in
       var offset = 0
       while offset < size {
         try writeAll(UnsafeRawBufferPointer(rebasing: zeros[..<min(zeros.count, size - offset)]), at: offset)
         offset += zeros.count
+        if lettingOthersSync || offset >= size { try synchronizeData() }
       }
     }
   }

@@ -20,7 +20,9 @@ public final class TLSContext: @unchecked Sendable {
     self.role = role
     verifiesPeer = role == .server ? parameters.verifiesClients : !parameters.skipsServerVerification
     credentials = try Self.loadCredentials(parameters)
-    let authorities = try parameters.authorityFile.isEmpty ? [] : TLSCredentials.authorities(parameters.authorityFile)
+    let authorities =
+      try parameters.authorityFile.isEmpty
+      ? [] : TLSCredentials.authorities(parameters.authorityFile, given: parameters.givenFiles)
     defer { for authority in authorities { X509_free(authority) } }
     let ciphers = try TLSCipherList.ciphers(parameters.cipherSuites)
     let groups = try TLSCipherList.groups(parameters.curvePreferences)
@@ -144,20 +146,20 @@ public final class TLSContext: @unchecked Sendable {
       }
       let pair = TLSParameters.CertificatePair(
         certificateFile: parameters.certificateFile, keyFile: parameters.keyFile)
-      return [try load(pair, position: "")]
+      return [try load(pair, parameters, position: "")]
     }
     var credentials: [TLSCredentials] = []
     for (index, pair) in parameters.certificates.enumerated() {
-      credentials.append(try load(pair, position: " \(index + 1)/\(parameters.certificates.count)"))
+      credentials.append(try load(pair, parameters, position: " \(index + 1)/\(parameters.certificates.count)"))
     }
     return credentials
   }
 
   private static func load(
-    _ pair: TLSParameters.CertificatePair, position: String
+    _ pair: TLSParameters.CertificatePair, _ parameters: TLSParameters, position: String
   ) throws(TLSConfigurationError) -> TLSCredentials {
     do {
-      return try TLSCredentials(pair)
+      return try TLSCredentials(pair, given: parameters.givenFiles)
     } catch {
       throw TLSConfigurationError(
         "error parsing X509 certificate/key pair\(position): \(error.description)", file: error.file)

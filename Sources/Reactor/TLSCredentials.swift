@@ -10,10 +10,12 @@ final class TLSCredentials: @unchecked Sendable {
   let chain: OpaquePointer
   let key: OpaquePointer
 
-  init(_ pair: TLSParameters.CertificatePair) throws(TLSConfigurationError) {
-    let certificates = try Self.certificates(pair.certificateFile)
+  init(
+    _ pair: TLSParameters.CertificatePair, given: [String: [UInt8]] = [:]
+  ) throws(TLSConfigurationError) {
+    let certificates = try Self.certificates(pair.certificateFile, given)
     defer { for certificate in certificates { X509_free(certificate) } }
-    let key = try Self.key(pair.keyFile)
+    let key = try Self.key(pair.keyFile, given)
     let publicKey = X509_get0_pubkey(certificates[0])
     guard let publicKey, EVP_PKEY_get_base_id(publicKey) == EVP_PKEY_get_base_id(key) else {
       EVP_PKEY_free(key)
@@ -46,10 +48,12 @@ final class TLSCredentials: @unchecked Sendable {
     return X509_check_host(leaf, host, 0, flags, nil) == 1
   }
 
-  private static func certificates(_ file: String) throws(TLSConfigurationError) -> [OpaquePointer] {
+  private static func certificates(
+    _ file: String, _ given: [String: [UInt8]]
+  ) throws(TLSConfigurationError) -> [OpaquePointer] {
     var skipped: [String] = []
     var certificates: [OpaquePointer] = []
-    for block in PEM.blocks(try contents(of: file)) {
+    for block in PEM.blocks(try contents(of: file, given)) {
       guard block.type == "CERTIFICATE" else {
         skipped.append(block.type)
         continue
@@ -74,9 +78,11 @@ final class TLSCredentials: @unchecked Sendable {
         + "following types: [\(skipped.joined(separator: " "))]", file: file)
   }
 
-  private static func key(_ file: String) throws(TLSConfigurationError) -> OpaquePointer {
+  private static func key(
+    _ file: String, _ given: [String: [UInt8]]
+  ) throws(TLSConfigurationError) -> OpaquePointer {
     var skipped: [String] = []
-    for block in PEM.blocks(try contents(of: file)) {
+    for block in PEM.blocks(try contents(of: file, given)) {
       guard block.type == "PRIVATE KEY" || block.type.hasSuffix(" PRIVATE KEY") else {
         skipped.append(block.type)
         continue
@@ -102,8 +108,10 @@ final class TLSCredentials: @unchecked Sendable {
   }
 
   /// The certificates of a file of authorities; those that cannot be read are skipped, one must remain.
-  static func authorities(_ file: String) throws(TLSConfigurationError) -> [OpaquePointer] {
-    let blocks = PEM.blocks(try contents(of: file)).filter { $0.type == "CERTIFICATE" }
+  static func authorities(
+    _ file: String, given: [String: [UInt8]] = [:]
+  ) throws(TLSConfigurationError) -> [OpaquePointer] {
+    let blocks = PEM.blocks(try contents(of: file, given)).filter { $0.type == "CERTIFICATE" }
     let certificates = blocks.compactMap { PEM.certificate($0.bytes) }
     guard !certificates.isEmpty else {
       throw TLSConfigurationError("failed to parse root ca certificate", file: file)
@@ -111,7 +119,10 @@ final class TLSCredentials: @unchecked Sendable {
     return certificates
   }
 
-  private static func contents(of file: String) throws(TLSConfigurationError) -> [UInt8] {
+  private static func contents(
+    of file: String, _ given: [String: [UInt8]]
+  ) throws(TLSConfigurationError) -> [UInt8] {
+    if let bytes = given[file] { return bytes }
     let descriptor = open(file, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw TLSConfigurationError("open \(file): \(errorText(errno))") }
     defer { close(descriptor) }

@@ -37,6 +37,8 @@ public struct TLSParameters: Sendable, Equatable {
   public var cipherSuites: [String] = []
   /// `curve_preferences` by Go's names; empty for the default.
   public var curvePreferences: [String] = []
+  /// Files that are given here instead of read: contents by the names that stand above.
+  public var givenFiles: [String: [UInt8]] = [:]
 
   public init() {}
 }

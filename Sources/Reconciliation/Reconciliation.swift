@@ -7,6 +7,7 @@
 //   Resources   `Resource`, a validated manifest
 //   Desired     `DesiredState`, the configuration of every asset, in the server's terms
 //   Planning    `Planner`, desired and observed -> `Plan`, and the requests that carry it out
+//   Export      `ManifestExport`, observed -> manifests
 //
 // Does not live here: reading folders, watching, connections, time, Kubernetes. Nothing here does I/O.
 

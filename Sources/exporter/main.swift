@@ -1,6 +1,7 @@
 import CSystem
 import Exporting
 import Glibc
+import HTTP
 import Reactor
 
 // Arguments come from the C library, so that this works without /proc.
@@ -38,6 +39,12 @@ func hideSecrets() {
     }
     for offset in hidden { storage[offset] = CChar(UInt8(ascii: "x")) }
   }
+}
+
+if HealthCheck.isWanted {
+  let health = HealthCheck.run(Array(arguments.dropFirst()), place: ExporterCommandLine.healthPlace)
+  write(health.text + "\n", to: 1)
+  exit(health.exitCode)
 }
 
 switch ExporterCommandLine.decide(Array(arguments.dropFirst()), program: arguments.first ?? "exporter") {

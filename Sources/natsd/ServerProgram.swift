@@ -2,6 +2,7 @@ import Broker
 import CSystem
 import Configuration
 import Glibc
+import JetStream
 import Profiling
 import Reactor
 
@@ -35,6 +36,7 @@ final class ServerProgram: @unchecked Sendable {
     logger = try Logger(options.log.loggerSettings)
     loops = LoopGroup(count: Self.loopCount())
     server = try Server(options: options, loops: loops, logger: logger)
+    if options.jetStream.enabled { server.jetStream = JetStreamService(server: server) }
   }
 
   /// Loops for the CPUs we may use; `NATSD_LOOPS` overrides.

@@ -2,6 +2,7 @@ import Bytes
 import CSystem
 import Configuration
 import Glibc
+import HTTP
 import Reactor
 
 StandardDescriptors.open()
@@ -9,6 +10,11 @@ StandardDescriptors.open()
 // Arguments come from the C library, so that this works without /proc.
 let arguments = (0..<csys_argument_count()).dropFirst().compactMap { index in
   csys_argument(index).map { String(cString: $0) }
+}
+
+if HealthCheck.isWanted {
+  let health = HealthCheck.run(Array(arguments), place: healthPlace)
+  ProgramOutput(standardOutput: health.text + "\n", exitCode: health.exitCode).leave()
 }
 
 let recorder = FileRecorder()

@@ -284,7 +284,7 @@ BLOCKS = {
         max_file_store max_file domain enable enabled key ek encryption_key prev_key prev_ek prev_encryption_key
         cipher extension_hint limits tpm unique_tag max_outstanding_catchup max_buffered_size max_buffered_msgs
         request_queue_limit info_queue_limit meta_compact meta_compact_size meta_compact_sync max_concurrent_io""",
-    "jetstream.limits": "max_ack_pending max_ha_assets max_request_batch duplicate_window batch",
+    "jetstream.limits": "max_ack_pending max_ha_assets max_request_batch duplicate_window batch default_max_consumers",
     "jetstream.limits.batch": "max_inflight_per_stream max_inflight_total max_msgs timeout",
     "jetstream.tpm": "keys_file encryption_password srk_password pcr cipher",
     "accounts.A": "nkey imports exports jetstream users default_permissions mappings maps limits msg_trace trace_dest",

@@ -20,6 +20,7 @@ class Client:
         self.buffer = b""
         self.others = []
         self.requests = 0
+        self.reply = ""  # of the message that was read last
         self.info = json.loads(self.line()[5:])
         if tls:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
@@ -78,6 +79,8 @@ class Client:
         if words[0] not in ("MSG", "HMSG"):
             return line
         data = self.take(int(words[-1]) + 2)[:-2]
+        counts = 2 if words[0] == "HMSG" else 1
+        self.reply = words[3] if len(words) > 3 + counts else ""
         head = int(words[-2]) if words[0] == "HMSG" else 0
         return words[1], data[:head], data[head:]
 

@@ -21,8 +21,9 @@ import suite
 
 HERE = Path(__file__).resolve().parent
 SUITES = [
-    "commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "robustness",
-    "image", "exporter",
+    "commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "jetstream",
+    "jetstream_clients", "durability", "robustness", "image", "compose", "exporter", "controller", "charts",
+    "kubernetes", "cluster",
 ]
 
 
@@ -38,6 +39,7 @@ def arguments():
     parser.add_argument("--frames", type=int, default=10_000_000, help="frames of the fuzzer (default: 10,000,000)")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="of the fuzzer")
     parser.add_argument("--show", action="store_true", help="print what the real server answers to the byte scripts")
+    parser.add_argument("--full", action="store_true", help="a million subjects and 4 GiB in the memory tests")
     parser.add_argument("--results", metavar="FILE", help="write the counts there as JSON")
     options = parser.parse_args()
     for name in options.suites:
@@ -68,7 +70,8 @@ def main():
     results = suite.Results()
     try:
         context = suite.Context(
-            str(server), find_peer(options), folder, options.frames, options.seed, options.show)
+            str(server), find_peer(options), folder, options.frames, options.seed, options.show,
+            options.full)
         print(f"server {server}\npeer   {context.peer or 'none'}", flush=True)
         for name in options.suites or SUITES:
             started = time.monotonic()

@@ -39,6 +39,11 @@ class Step:
     verb: str  # send, settle, closed, open, tls, close, shutdown, pause, reload, signal
     connection: str = ""
     text: str = ""
+    # Of requests (jetstream_scripts.py):
+    subject: str = ""
+    headers: str | None = None
+    count: int = 1
+    repeated: bool = False
 
 
 @dataclass
@@ -51,6 +56,7 @@ class Script:
     pings: bool = False
     logs: list = field(default_factory=list)
     steps: list = field(default_factory=list)
+    plain: bool = False  # a JetStream script whose server has none
 
 
 SEND = re.compile(r"^([a-z])([>+]) ?(.*)$")
@@ -58,8 +64,8 @@ ACTION = re.compile(r"^([a-z]) (closed|open|tls|close|shutdown)\b ?(.*)$")
 STEP = re.compile(r"^(settle|pause|reload|signal)\b ?(.*)$")
 
 
-def read(path):
-    """The scripts of one file."""
+def read(path, extension=None):
+    """The scripts of one file. `extension(script, line, where)` is asked first and says whether the line was its."""
     configs, found, script, config_name = {}, [], None, ""
     for number, line in enumerate(path.read_text().splitlines(), 1):
         where = f"{path.name}:{number}"
@@ -81,7 +87,7 @@ def read(path):
                 script.config += text
         elif script is None:
             raise ScriptError(f"{where}: a step outside of a script")
-        else:
+        elif not extension or not extension(script, line, where):
             read_line(script, line, configs, where)
     return found
 

@@ -49,6 +49,7 @@ class Server:
         self.port = port
         self.process = None
         self.ignores_term = False
+        self.before_start = None  # runs in the new process before the server does
         self.write_config(config)
 
     def write_config(self, text):
@@ -65,7 +66,7 @@ class Server:
             offset = log.tell()
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                env={**os.environ, **(self.environment or {})})
+                env={**os.environ, **(self.environment or {})}, preexec_fn=self.before_start)
         with _lock:
             _running.add(self)
         self.wait_for_log(READY, START_SECONDS, offset)

@@ -28,6 +28,7 @@ class Context:
     frames: int  # how many frames the fuzzer sends
     seed: int
     show: bool  # print the transcripts of byte scripts
+    full: bool = False  # memory tests at their full size
 
     def needs_peer(self):
         if not self.peer:

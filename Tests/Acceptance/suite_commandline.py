@@ -41,7 +41,7 @@ SAME_AS_PEER = [
 
 # Blocks whose feature is not there yet: read, and refused at start-up with one line that names them.
 REFUSED = {
-    "jetstream": "jetstream { store_dir: '/tmp/natsd-acceptance-none' }",
+    "encryption of jetstream": "jetstream { store_dir: '/tmp/natsd-acceptance-none', key: 'secret' }",
     "cluster": "cluster { name: c, listen: '127.0.0.1:-1' }",
     "gateway": "gateway { name: g, listen: '127.0.0.1:-1' }",
     "leafnodes": "leafnodes { listen: '127.0.0.1:-1' }",

@@ -14,6 +14,8 @@ HERE = Path(__file__).resolve().parent / "differential"
 # on a busy machine silence can be a pause.
 QUIET = 0.04
 SLOW_QUIET = 0.4
+# Columns of a line that `--show` prints.
+MOST_SHOWN = 1000
 
 
 def tests(context):
@@ -47,7 +49,7 @@ def compare(context, folder, script, accepted):
 
 def transcript(result):
     """What a server answered, for reading; INFO in short."""
-    lines = [(name, line[:40] if line.startswith("INFO") else line[:300]) for name in result for line in result[name]]
+    lines = [(name, line[:40] if line.startswith("INFO") else line[:MOST_SHOWN]) for name in result for line in result[name]]
     return "\n" + "\n".join(f"[{name}] {line}" for name, line in lines)
 
 

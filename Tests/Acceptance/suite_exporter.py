@@ -5,7 +5,6 @@ import json
 import os
 import re
 import socket
-import shutil
 import ssl
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from pathlib import Path
 import certificates
 import servers
 import suite
-import suite_image
 from suite import check, expect, wait_until
 
 HERE = Path(__file__).resolve().parent
@@ -66,7 +64,6 @@ def tests(context):
         ("the dashboard and the rules ask only for families that exist", dashboard),
     ]
     alone = [
-        ("the image: the original's entry point, a user without rights, HTTPS authorities", image),
         ("1,000 streams and 10,000 consumers: under 1 s and 64 MiB", large),
         ("memory when idle: under 8 MiB", idle),
         ("memory stays flat over 10,000 scrapes", flat),
@@ -262,12 +259,18 @@ def older_server(context):
 
 
 def natsd(context):
+    for jetstream in (False, True):
+        compare_natsd(context, jetstream)
+
+
+def compare_natsd(context, jetstream):
     scrapes = []
-    flags = [flag for flag in EVERYTHING if not flag.startswith("-jsz")]
     for binary in (context.needs_peer(), context.server):
         try:
-            with topology.single(binary, context.folder, jetstream=False) as server:
-                with Exporter(context, *flags, server.url) as exporter:
+            with topology.single(binary, context.folder, jetstream=jetstream) as server:
+                if jetstream:
+                    topology.fill(server, copies=False)
+                with Exporter(context, *EVERYTHING, server.url) as exporter:
                     exporter.scrape()
                     scrapes.append(exporter.scrape())
         except topology.NoMonitoring:
@@ -277,6 +280,9 @@ def natsd(context):
     check(not missing, f"natsd does not give {missing}")
     for sample in ours["nats_exporter_endpoint_up"]:
         expect(sample.value, 1, f"{sample.labels['endpoint']} of natsd")
+    if jetstream:
+        for name in ("jetstream_stream_total_messages", "jetstream_consumer_num_ack_pending", "jetstream_consumer_num_pending"):
+            expect([s.value for s in ours[name]], [s.value for s in theirs[name]], name)
 
 
 def compare_with_original(ours, url, *flags):
@@ -625,31 +631,6 @@ def dashboard(context):
     check(not unknown, f"families that nobody gives: {unknown}")
     for query in queries:
         prometheus.parse(context.folder, query.replace('\\"', '"'))
-
-
-def image(context):
-    name = "localhost/exporter-acceptance:test"
-    runner = suite_image.Image(context)
-    runner.environment = runner.configure()
-    folder = Path(tempfile.mkdtemp(dir=context.folder))
-    for source, target in ((program(context), "dist/exporter"), (ROOT / "deploy/image-root", "deploy/image-root")):
-        (folder / target).parent.mkdir(exist_ok=True)
-        shutil.copy(source, folder / target)
-    subprocess.run([folder / "deploy/image-root", "exporter", folder / "image/exporter"], check=True)
-    runner.podman("build", "--pull=never", "--target", "exporter", "--build-arg", "ROOTS=local", "-t", name,
-                  "-f", ROOT / "Dockerfile", folder)
-    try:
-        settings = json.loads(runner.podman("inspect", "--type", "image", name))[0]["Config"]
-        expect(settings["Entrypoint"], ["/prometheus-nats-exporter"], "entry point")
-        expect((settings["User"], list(settings["ExposedPorts"])), ("10001:10001", ["7777/tcp"]), "user and ports")
-        check("prometheus-nats-exporter version" in runner.podman("run", "--rm", name, "-version"), "version")
-        check("Usage:" in runner.podman("run", "--rm", name), "usage without arguments")
-        # The chart of the original image runs it by its name.
-        check("version" in runner.podman("run", "--rm", "--entrypoint", "prometheus-nats-exporter", name, "-version"), "PATH")
-        files = sorted(str(f.relative_to(folder / "image/exporter")) for f in (folder / "image/exporter").rglob("*") if f.is_file())
-        expect(files, ["etc/group", "etc/passwd", "etc/ssl/certs/ca-certificates.crt", "prometheus-nats-exporter"], "files")
-    finally:
-        runner.podman("rmi", "-f", name)
 
 
 # Numbers

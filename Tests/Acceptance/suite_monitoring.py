@@ -10,6 +10,7 @@ import time
 
 import browser
 import certificates
+import monitoring_jetstream
 import servers
 import suite
 from monitoring_client import Client, get, monitor_url
@@ -20,6 +21,7 @@ VOLATILE = {
     "rtt", "idle", "stop", "config_load_time", "config_digest", "update_time", "id", "seq", "time", "timestamp", "go",
     "git_commit", "sid", "num_cache", "num_inserts", "num_removes", "num_matches", "cache_hit_rate", "max_fanout",
     "avg_fanout", "spki_sha256", "cert_sha256", "tls_cert_not_after", "pending_bytes", "/connz",
+    "created", "first_ts", "last_ts", "last_active", "ts", "store_dir", "pause_remaining", "pinned_client_id", "pinned_ts",
 }
 
 CONFIG = """
@@ -213,11 +215,18 @@ class Pair:
         self.collect = collect
         self.lock = threading.Lock()
         self.answers = None
+        self.failure = None
 
     def __getitem__(self, question):
         with self.lock:
+            if self.failure:
+                raise suite.Failure(f"as before: {self.failure}")
             if self.answers is None:
-                self.answers = [self.collect(binary) for binary in (self.context.needs_peer(), self.context.server)]
+                try:
+                    self.answers = [self.collect(binary) for binary in (self.context.needs_peer(), self.context.server)]
+                except Exception as failure:
+                    self.failure = failure
+                    raise
         return [answers[question] for answers in self.answers]
 
 
@@ -232,12 +241,30 @@ def tests(context):
             scene.close()
             return answers
 
+    def collect_jetstream(binary):
+        with servers.running(binary, context.folder, monitoring_jetstream.configuration(context.folder)) as server:
+            scene = monitoring_jetstream.play(Scene(server))
+            url = monitor_url(server)
+            answers = {path: get(url + path) for path in monitoring_jetstream.PATHS}
+            answers.update({request: scene.ask(*request) for request in monitoring_jetstream.REQUESTS})
+            answers.update({request: scene.ask(*request, seconds=0.3) for request in monitoring_jetstream.SILENT})
+            scene.close()
+            return answers
+
     pair = Pair(context, collect)
+    busy = Pair(context, collect_jetstream)
     found = [suite.Test(f"GET {path}", lambda p=path: compare_http(pair[p], p)) for path in PATHS]
     found += [suite.Test(f"{who} asks {subject} {body}".strip(), lambda r=(who, subject, body): compare_request(pair[r], r))
               for who, subject, body in REQUESTS]
     found += [suite.Test(f"silent: {subject} {body}".strip(), lambda r=(who, subject, body): compare_silence(pair[r]))
               for who, subject, body in SILENT]
+    found += [suite.Test(f"JetStream: GET {path}", lambda p=path: compare_http(busy[p], p))
+              for path in monitoring_jetstream.PATHS]
+    found += [suite.Test(f"JetStream: asked {subject} {body}".strip(), lambda r=(who, subject, body): compare_request(busy[r], r))
+              for who, subject, body in monitoring_jetstream.REQUESTS]
+    found += [suite.Test(f"JetStream: silent: {subject} {body}".strip(),
+                         lambda r=(who, subject, body): compare_silence(busy[r]))
+              for who, subject, body in monitoring_jetstream.SILENT]
     found += [suite.Test(name, lambda t=test: t(context)) for name, test in OTHERS.items()]
     return found
 
@@ -287,6 +314,12 @@ def accepted(question, path):
         return True
     if "ACCOUNT.SYS.SUBSZ" in question and "subscriptions_list" in path:
         return True
+    # nats-server hears every consumer and every part of the API by itself, in accounts without JetStream too.
+    if path.endswith("subscriptions") and question in monitoring_jetstream.COUNTED:
+        return True
+    # Of messages that left the stream before they were delivered: nats-server's filtered consumers do not say so.
+    if path.endswith("ack_floor.stream_seq"):
+        return True
     # Pages of a list without an order.
     if "subsz" in question and "limit=" in question and "subscriptions_list[" in path:
         return True
@@ -312,10 +345,16 @@ def normal(value, name=""):
     if isinstance(value, dict):
         return {key: normal(member, key) for key, member in value.items()}
     if isinstance(value, list):
-        return sorted((normal(item, name) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
+        return sorted((normal(item, name) for item in value), key=order)
     if name in VOLATILE:
         return f"<{kind(value)}>"
     return value
+
+
+def order(item):
+    """What has a name stands where its name does: one difference moves nothing else."""
+    name = item.get("name") if isinstance(item, dict) else None
+    return (str(name or ""), json.dumps(item, sort_keys=True))
 
 
 def kind(value):
@@ -572,6 +611,48 @@ def dashboard(context):
         client.close()
 
 
+def jetstream_metrics(context):
+    """/metrics has what the exporter makes of /jsz."""
+    with servers.running(context.server, context.folder, monitoring_jetstream.configuration(context.folder)) as server:
+        scene = monitoring_jetstream.play(Scene(server))
+        page = get(monitor_url(server) + "/metrics")[2]
+        def value(name, **labels):
+            found = [line for line in page.splitlines() if line.startswith(name + "{")
+                     and all(f'{label}="{text}"' in line for label, text in labels.items())]
+            suite.expect(len(found), 1, f"lines of {name} {labels}")
+            return float(found[0].rsplit(" ", 1)[1])
+        suite.expect(value("jetstream_server_total_streams"), 4, "streams")
+        suite.expect(value("jetstream_stream_total_messages", stream_name="ORDERS"), 8, "messages")
+        suite.expect(value("jetstream_consumer_num_ack_pending", consumer_name="pull"), 2, "unacknowledged")
+        suite.expect(value("jetstream_account_max_storage", account="B"), 64 << 20, "limit")
+        status, _, body = get(monitor_url(server) + "/healthz?account=A&stream=EVENTS&consumer=listener")
+        suite.expect((status, body), (200, '{"status":"ok"}'), "health of a stream in memory, which nats-server does not find")
+        scene.close()
+
+
+def full_disk(context):
+    """A stream that cannot write stops, says so, and the server is not healthy."""
+    with monitoring_jetstream.small_disk(context.folder) as place:
+        config = f'http: "127.0.0.1:-1"\njetstream {{ store_dir: "{place}", max_mem: 64MB, max_file: 512MB }}'
+        with servers.running(context.server, context.folder, config) as server:
+            client, url = Client(server.port), monitor_url(server)
+            refusal = monitoring_jetstream.fill(client)
+            suite.expect((refusal["code"], refusal["err_code"]), (503, 10077), "refusal")
+            suite.check("no space left on device" in refusal["description"], f"{refusal}")
+            start = "JetStream stream '$G > FULL' write error: "
+            status, _, body = get(url + "/healthz")
+            health = json.loads(body)
+            suite.expect((status, health["status"]), (503, "unavailable"), "health")
+            suite.check(health["error"].startswith(start) and "no space" in health["error"], body)
+            status, _, body = get(url + "/healthz?details=1")
+            problems = json.loads(body)["errors"]
+            suite.expect([(p["type"], p["account"], p["stream"]) for p in problems], [("STREAM", "$G", "FULL")], "problems")
+            suite.expect([get(url + f"/healthz?{query}")[0] for query in (
+                "account=$G&stream=FULL", "account=$G&stream=WELL", "account=$G&stream=NONE", "js-enabled-only=1",
+                "js-server-only=1")], [503, 200, 404, 200, 200], "health of one stream, and of the server alone")
+            client.close()
+
+
 def metrics(context):
     """/metrics has the exporter's families for natsd's own endpoints."""
     with servers.running(context.server, context.folder, CONFIG) as server:
@@ -602,5 +683,7 @@ OTHERS = {
     "base path": base_path,
     "page in a browser": dashboard,
     "metrics": metrics,
+    "metrics of JetStream": jetstream_metrics,
+    "JetStream: a full disk": full_disk,
     "taken port": taken_port,
 }

@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 
 import certificates
+import operations_jetstream
 import servers
 import suite
 import suite_commandline
@@ -127,6 +128,7 @@ def tests(context):
     made += [suite.Test(f"reload: {name}", lambda n=name: same_reload(context, folder, *RELOADS[n])) for name in RELOADS]
     made += [suite.Test(f"trace: {name}", lambda o=options: same_trace(context, o)) for name, options in TRACE_OPTIONS.items()]
     made += [suite.Test(name, lambda f=function: f(context)) for name, function in FUNCTIONS]
+    made += operations_jetstream.tests(context)
     made += [suite.Test("config_watch: certificates rotate, connections stay", lambda: rotating(context, folder))]
     return made
 

@@ -19,8 +19,11 @@ VOLATILE = {
 SERVER_MADE = re.compile(rb'^\{("server":\{|"type":"io\.nats\.server\.)')
 
 
-def frames(data):
-    """Cuts the received bytes into frames, each a normalised line of text. An unfinished frame stays as it is."""
+def frames(data, mask_all=None):
+    """Cuts the received bytes into frames, each a normalised line of text. An unfinished frame stays as it is.
+
+    `mask_all`, where given, replaces what is volatile in headers and bodies of messages instead of this file's rules.
+    """
     found, position = [], 0
     while position < len(data):
         end = data.find(b"\r\n", position)
@@ -36,7 +39,7 @@ def frames(data):
                 found.append(b"RAW " + line + b" ... " + data[position:])
                 break
             position += size + 2
-            found.append(message(line, body))
+            found.append(message(line, body, mask_all))
         elif line.startswith(b"INFO "):
             found.append(info(line[5:]))
         else:
@@ -59,19 +62,21 @@ def mask(text):
     return ROUTED_REPLY.sub(b"_R_.<reply>", SERVER_ID.sub(b"<server id>", text))
 
 
-def message(line, body):
+def message(line, body, mask_all=None):
     verb, *arguments = line.split(b" ")
     header = b""
     if verb == b"HMSG":
         length = int(arguments[-2])
         header, body = body[:length], body[length:]
     masked_header, masked_body = mask_header(header), mask_body(body)
+    if mask_all:
+        masked_header, masked_body = mask_all(header), mask_all(body)
     if verb == b"HMSG":
         sizes = [size(header, masked_header), size(header + body, masked_header + masked_body)]
         arguments[-2:] = sizes
     else:
         arguments[-1:] = [size(body, masked_body)]
-    return mask(b" ".join([verb, *arguments])) + b" | " + masked_header + (b" | " if header else b"") + masked_body
+    return (mask_all or mask)(b" ".join([verb, *arguments])) + b" | " + masked_header + (b" | " if header else b"") + masked_body
 
 
 def size(text, masked):

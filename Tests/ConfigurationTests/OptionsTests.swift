@@ -184,9 +184,10 @@ struct OptionsTests {
   @Test("Configured features that this build lacks are named, each once")
   func unsupported() throws {
     #expect(unsupportedFeatures(in: ServerOptions()) == [])
-    #expect(unsupportedFeatures(in: try started("jetstream: false\nocsp: false")) == [])
+    #expect(unsupportedFeatures(in: try started("jetstream: true\nocsp: false")) == [])
     let rows = [
-      ("jetstream: true", "jetstream"), ("cluster { port: 6222 }", "cluster"), ("leafnodes {}", "leafnodes"),
+      ("jetstream { key: secret }", "encryption of jetstream"), ("cluster { port: 6222 }", "cluster"),
+      ("leafnodes {}", "leafnodes"),
       ("gateway { name: A, port: 1 }", "gateway"), ("websocket { no_tls: true }", "websocket"), ("mqtt {}", "mqtt"),
       ("proxy_protocol: true", "proxy_protocol"), ("ocsp: true", "ocsp"), ("proxies { trusted: [] }", "proxies"),
       ("resolver: MEM", "resolver"), ("ocsp_cache: true", "ocsp_cache"),

@@ -26,13 +26,15 @@ import Testing
     return (try recovery.start(), seen)
   }
 
-  /// Three batches of two records, one sector each; then power is cut.
-  static func sixRecords(closing: Bool) throws -> SimulatedDisk {
+  /// Three batches of two records; then power is cut.
+  static func sixRecords(payload: Int, closing: Bool) throws -> SimulatedDisk {
     let disk = SimulatedDisk(seed: 1)
-    let (journal, _) = try open(disk)
+    var options = Self.options()
+    options.maximumBatchBytes = 8 << 10
+    let (journal, _) = try open(disk, options)
     for batch in 0..<3 {
       for _ in 0..<2 {
-        _ = journal.append(owner: 1, kind: 0, [UInt8](repeating: UInt8(batch), count: 100), listener: 0)
+        _ = journal.append(owner: 1, kind: 0, [UInt8](repeating: UInt8(batch), count: payload), listener: 0)
       }
       journal.runTurn()
     }
@@ -42,35 +44,46 @@ import Testing
   }
 
   struct Damage: Sendable {
-    let byte: Int?
+    let payload: Int
+    let bytes: [Int]
     let closing: Bool
     let ending: JournalEnding
     let seen: Int
-    init(_ byte: Int?, closing: Bool = false, _ ending: JournalEnding, seen: Int) {
-      (self.byte, self.closing, self.ending, self.seen) = (byte, closing, ending, seen)
+    init(_ payload: Int, _ bytes: [Int], closing: Bool = false, _ ending: JournalEnding, seen: Int) {
+      (self.payload, self.bytes, self.closing) = (payload, bytes, closing)
+      (self.ending, self.seen) = (ending, seen)
     }
   }
 
-  /// Where a byte of a record is damaged, and what replay says.
+  /// Which bytes are damaged, and what replay says.
   static let damages: [Damage] = [
-    Damage(nil, .clean(next: 7), seen: 6),
-    // Batches at 8192, 12288 and 16384; records of 136 bytes. Anything before the last batch is proven by it.
-    Damage(8192 + 50, .damaged(first: 1, last: 1), seen: 0),
-    Damage(8192 + 136 + 3, .damaged(first: 2, last: 2), seen: 1),
-    Damage(12288 + 9, .damaged(first: 3, last: 3), seen: 2),
+    // Batches of two sectors at 8192, 16384 and 24576, records of 2136 bytes. What is before the last batch is proven by
+    // it.
+    Damage(2100, [], .clean(next: 7), seen: 6),
+    Damage(2100, [8192 + 50], .damaged(first: 1, last: 1), seen: 0),
+    Damage(2100, [8192 + 2136 + 3], .damaged(first: 2, last: 2), seen: 1),
+    Damage(2100, [16384 + 9], .damaged(first: 3, last: 3), seen: 2),
     // Of the last batch nothing says whether it was synced, except after an orderly close.
-    Damage(16384 + 50, .tornTail(next: 5, laterRecords: true), seen: 4),
-    Damage(16384 + 136 + 50, .tornTail(next: 6, laterRecords: false), seen: 5),
-    Damage(16384 + 50, closing: true, .damaged(first: 5, last: 5), seen: 4),
-    Damage(16384 + 136 + 50, closing: true, .damaged(first: 6, last: 6), seen: 5),
+    Damage(2100, [24576 + 50], .tornTail(next: 5, laterRecords: true), seen: 4),
+    Damage(2100, [24576 + 2136 + 50], .tornTail(next: 6, laterRecords: false), seen: 5),
+    Damage(2100, [24576 + 50], closing: true, .damaged(first: 5, last: 5), seen: 4),
+    Damage(2100, [24576 + 2136 + 50], closing: true, .damaged(first: 6, last: 6), seen: 5),
+    // Small ones share a pair of sectors: all six at 8192, and the first four, from before the last batch, at 12288.
+    Damage(100, [], .clean(next: 7), seen: 6),
+    Damage(100, [8192 + 50], .tornTail(next: 5, laterRecords: true), seen: 4),
+    Damage(100, [8192 + 50], closing: true, .damaged(first: 5, last: 5), seen: 4),
+    Damage(100, [8192 + 5 * 136 + 1], .tornTail(next: 6, laterRecords: false), seen: 5),
+    Damage(100, [8192 + 5 * 136 + 1], closing: true, .damaged(first: 6, last: 6), seen: 5),
+    Damage(100, [12288 + 50], .tornTail(next: 7, laterRecords: false), seen: 6),
+    Damage(100, [8192 + 50, 12288 + 50], closing: true, .damaged(first: 1, last: 1), seen: 0),
   ]
 
   @Test(arguments: damages)
   func `replay stops before the first damaged record and says why`(damage: Damage) throws {
-    let (byte, closing, ending) = (damage.byte, damage.closing, damage.ending)
+    let ending = damage.ending
     let seen = (0..<damage.seen).map { UInt64($0 + 1) }
-    let disk = try Self.sixRecords(closing: closing)
-    if let byte { disk.flip("/j/segment-0", byte: byte, bit: 3) }
+    let disk = try Self.sixRecords(payload: damage.payload, closing: damage.closing)
+    for byte in damage.bytes { disk.flip("/j/segment-0", byte: byte, bit: 3) }
     let recovery = try JournalRecovery(directory: "/j", disk: disk, options: Self.options())
     var found: [UInt64] = []
     while let record = recovery.next() { found.append(record.sequence) }

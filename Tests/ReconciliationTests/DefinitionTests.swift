@@ -31,13 +31,15 @@ let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().del
 
   @Test("every example reads without an error")
   func examples() throws {
-    let folder = repository.appendingPathComponent("deploy/examples")
     var resources: [Resource] = []
-    for case let file as URL in FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)!
-    where ["yaml", "json"].contains(file.pathExtension) {
-      let (found, diagnostics) = ResourceReader.read([UInt8](try Data(contentsOf: file)), file: file.lastPathComponent)
-      #expect(diagnostics.isEmpty, "\(diagnostics)")
-      resources += found
+    for folder in ["deploy/examples", "deploy/kubernetes/examples"].map(repository.appendingPathComponent) {
+      for case let file as URL in FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)!
+      where ["yaml", "json"].contains(file.pathExtension) {
+        let data = try Data(contentsOf: file)
+        let (found, diagnostics) = ResourceReader.read([UInt8](data), file: file.lastPathComponent)
+        #expect(diagnostics.isEmpty, "\(diagnostics)")
+        resources += found
+      }
     }
     #expect(resources.count == 10)
     #expect(DesiredState.byConnection(resources).diagnostics.isEmpty)

@@ -175,6 +175,17 @@ private final class EmptyServer {
     let second = planner.plan(desired: desired, observed: try server.observed())
     #expect(second.requests.isEmpty && !second.hasDifferences, "\(second.text)")
 
+    let export = ManifestExport(try server.observed(), now: PlannerTests.now)
+    #expect(export.notes == [])
+    for text in [export.yaml, export.json] {
+      let (exported, diagnostics) = ResourceReader.read(Array(text.utf8), file: "export")
+      #expect(diagnostics.allSatisfy { $0.severity == .warning } && exported.count == resources.count)
+      var described = DesiredState()
+      for resource in exported { #expect(described.insert(resource) == nil) }
+      let plan = Planner(now: PlannerTests.now).plan(desired: described, observed: try server.observed())
+      #expect(!plan.hasDifferences && plan.counts.unchanged == resources.count, "\(plan.text)")
+    }
+
     let narrowed = try server.observed()
     let changed = narrowed.configurations[.stream("ORDERS")].map { configuration -> JSONObject in
       var configuration = configuration

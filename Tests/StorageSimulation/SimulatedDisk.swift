@@ -43,6 +43,8 @@ public final class SimulatedDisk: Disk, @unchecked Sendable {
   /// The error of the nth next operation of a kind.
   public var failure: (operation: Operation, after: Int, code: Int32)?
   public var capacity = Int.max
+  /// Sectors of 4096 bytes that cannot be read.
+  public var unreadable: [String: Set<Int>] = [:]
   public var takesShortWrites = false
   /// Sectors of unsynced writes may become noise.
   public var makesNoise = true
@@ -122,6 +124,13 @@ public final class SimulatedDisk: Disk, @unchecked Sendable {
     }
   }
 
+  /// Cuts a file off, on disk.
+  public func truncate(_ path: String, to size: Int) {
+    guard let contents = names[path], size < contents.visible.count else { return }
+    contents.visible.removeLast(contents.visible.count - size)
+    contents.durable = contents.visible
+  }
+
   public func contents(_ path: String) -> [UInt8] { names[path]?.visible ?? [] }
 
   // MARK: Disk
@@ -149,7 +158,7 @@ public final class SimulatedDisk: Disk, @unchecked Sendable {
       if mode == nil { throw SystemError("open \(path)", code: ENOENT) }
       names[path] = Contents()
     }
-    return File(self, names[path]!)
+    return File(self, names[path]!, path)
   }
 
   public func rename(_ path: String, to newPath: String) throws {
@@ -177,15 +186,20 @@ public final class SimulatedDisk: Disk, @unchecked Sendable {
   private final class File: DiskFile, @unchecked Sendable {
     let disk: SimulatedDisk
     let contents: Contents
+    let path: String
 
-    init(_ disk: SimulatedDisk, _ contents: Contents) {
-      self.disk = disk
-      self.contents = contents
+    init(_ disk: SimulatedDisk, _ contents: Contents, _ path: String) {
+      (self.disk, self.contents, self.path) = (disk, contents, path)
     }
 
     func read(into bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws -> Int {
       try disk.begin(.read, "read")
       let count = max(0, min(bytes.count, contents.visible.count - offset))
+      if let sectors = disk.unreadable[path], count > 0,
+        (offset / 4096...(offset + count - 1) / 4096).contains(where: { sectors.contains($0) })
+      {
+        throw SystemError("read \(path)", code: EIO)
+      }
       if count > 0 {
         contents.visible.withUnsafeBytes {
           bytes.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count]))

@@ -59,7 +59,7 @@ debian_repository() {
 # python_at_least MINOR: path of a Python 3.MINOR or newer that can make virtual environments.
 python_at_least() {
   local candidate found
-  for candidate in python3 python3.{11..19} /usr/bin/python3; do
+  for candidate in python3 python3.{11..19} /usr/bin/python3 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3; do
     found=$("$candidate" -c "import sys, venv, ensurepip; sys.version_info >= (3, $1) and print(sys.executable)" \
       2>/dev/null) || continue
     [ -z "$found" ] || { echo "$found"; return; }
@@ -69,7 +69,7 @@ python_at_least() {
     python_at_least "$1"
     return
   fi
-  die "needs Python 3.$1 or newer with the venv module on PATH; none found"
+  die "needs Python 3.$1 or newer with the venv module on PATH or under pyenv; none found"
 }
 
 # venv NAME MINOR REQUIREMENT...: path of a virtual environment with exactly these PyPI packages, made when missing or

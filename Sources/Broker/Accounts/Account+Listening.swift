@@ -5,7 +5,7 @@ import Subjects
 
 extension Account {
   /// Makes a handler hear a subject or a pattern. Any thread. It is heard from the next match on.
-  func listen(to subject: [UInt8], with subscriber: InternalSubscriber) {
+  public func listen(to subject: [UInt8], with subscriber: InternalSubscriber) {
     let record = subject.withUnsafeBytes { subject in
       index.insert(
         subject: subject, queue: UnsafeRawBufferPointer(start: nil, count: 0),
@@ -19,7 +19,7 @@ extension Account {
   /// Ends that. Any thread.
   ///
   /// - Parameter retire: runs its argument when no loop can use the handler any more.
-  func unlisten(_ subscriber: InternalSubscriber, retire: (@escaping @Sendable () -> Void) -> Void) {
+  public func unlisten(_ subscriber: InternalSubscriber, retire: (@escaping @Sendable () -> Void) -> Void) {
     guard let listener = withListeners({ $0.removeValue(forKey: ObjectIdentifier(subscriber)) }) else { return }
     index.remove(listener.record)
     retire { [records = index.records] in

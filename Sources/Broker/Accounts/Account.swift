@@ -30,9 +30,9 @@ final class AccountRules: Sendable {
 ///
 /// Invariant: `index` locks itself; counts are changed atomically; `rules`, `links` and `listeners`
 /// are replaced and read under `lock`.
-final class Account: @unchecked Sendable {
-  let name: String
-  let isSystem: Bool
+public final class Account: @unchecked Sendable {
+  public let name: String
+  public let isSystem: Bool
   let index: SubscriptionIndex
   /// Scope of connections without publish permissions.
   private(set) var openScope: PublishScope!
@@ -40,6 +40,9 @@ final class Account: @unchecked Sendable {
   private var currentRules: AccountRules
   private var currentLinks = AccountLinks.none
   private var listeners: [ObjectIdentifier: Listener] = [:]
+  /// Guarded by the lock.
+  var interestObserver: (any InterestObserver)?
+  var observedFlag: UnsafeMutablePointer<UInt32> { counts.pointer(to: \.isObserved)! }
   /// Answers to requests that cross the account's border.
   let replies = ServiceReplies()
   /// What connections did here that have left.
@@ -146,22 +149,25 @@ final class Account: @unchecked Sendable {
   func didSubscribe(_ subscription: SubscriptionPointer, connection: Connection) {
     let imports = links.streamImports
     if !imports.isEmpty { connection.addShadows(for: subscription, imports) }
+    if isObserved { tellObserver(index.subject(of: subscription)) }
   }
 
   /// A subscription of a connection is about to go. The subject that is returned is to be passed to `didUnsubscribe`.
   func willUnsubscribe(_ subscription: SubscriptionPointer, connection: Connection) -> [UInt8]? {
     connection.removeShadows(of: subscription)
-    return replies.isAwaiting ? index.subject(of: subscription) : nil
+    return replies.isAwaiting || isObserved ? index.subject(of: subscription) : nil
   }
 
   /// The subscription has gone: who asked a service of another account may not wait for the answer any more.
   func didUnsubscribe(_ subject: [UInt8], on worker: Worker) {
-    replies.lostInterest(in: subject, of: self, on: worker)
+    if replies.isAwaiting { replies.lostInterest(in: subject, of: self, on: worker) }
+    if isObserved { tellObserver(subject) }
   }
 }
 
 struct AccountCounts {
   var lock: UInt32 = 0
   var tracesByHeader: UInt32 = 0
+  var isObserved: UInt32 = 0
   var connections: UInt64 = 0
 }

@@ -287,6 +287,16 @@ final class Connection: EventSource, @unchecked Sendable {
 
   /// A publisher that outruns a reader waits for it, at most ten milliseconds (FEATURES 1.032).
   private func pauseIfReaderIsSlow() {
+    if let companion = worker.companion, companion.holdsPublisherBack {
+      companion.holdsPublisherBack = false
+      if companion.isCongested, phase == .open, !isPaused {
+        isPaused = true
+        updateInterest()
+        worker.pauseForStreams(self)
+        worker.congested = nil
+        return
+      }
+    }
     guard let target = worker.congested else { return }
     worker.congested = nil
     guard !state.pointee.flags.contains(.noStall), target != state, phase == .open else { return }

@@ -1,9 +1,10 @@
 import CSystem
 
-/// A publisher that waits for a slow reader.
+/// A publisher that waits for a slow reader, or for streams.
 struct PausedPublisher {
   let publisher: Connection
-  let reader: Connection
+  /// nil: what lives beside the connections of this loop.
+  let reader: Connection?
   /// When it goes on whatever the reader does (monotonic nanoseconds).
   let deadline: Int64
 }
@@ -14,6 +15,8 @@ extension Worker {
   /// A reader that a publisher has waited for in vain holds publishers up again only after this time, so that it
   /// costs them a tenth of their speed at most.
   private static let pauseRestNanoseconds: Int64 = 90_000_000
+  /// Longest wait for streams at a time; after the next read it may begin again.
+  private static let streamPauseNanoseconds: Int64 = 1_000_000_000
   static let pausePollNanoseconds: Int64 = 1_000_000
 
   /// Whether publishers should wait for this reader: its backlog is long, and waiting may help or is the last thing
@@ -31,13 +34,26 @@ extension Worker {
     paused.append(PausedPublisher(publisher: publisher, reader: reader, deadline: deadline))
   }
 
+  func pauseForStreams(_ publisher: Connection) {
+    let deadline = loop.clock.monotonicNanoseconds() + Self.streamPauseNanoseconds
+    paused.append(PausedPublisher(publisher: publisher, reader: nil, deadline: deadline))
+  }
+
   /// Lets publishers go on whose reader has caught up or whose time is over.
   func resumePublishers() {
     if paused.isEmpty { return }
     let now = loop.clock.monotonicNanoseconds()
     var waiting: [PausedPublisher] = []
     for entry in paused {
-      let state = entry.reader.state
+      guard let reader = entry.reader else {
+        if now >= entry.deadline || companion?.isCongested != true {
+          entry.publisher.unpause()
+        } else {
+          waiting.append(entry)
+        }
+        continue
+      }
+      let state = reader.state
       let isRelaxed = state.pointee.isClosed || state.pointee.backlogBytes < Self.relaxedMark
       if isRelaxed || now >= entry.deadline {
         if !isRelaxed { state.pointee.pauseAgainAt = now + Self.pauseRestNanoseconds }

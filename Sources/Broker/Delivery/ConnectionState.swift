@@ -36,7 +36,7 @@ struct ConnectionFlags: OptionSet {
 /// loop only, except `flags` bits read by deliverers that are set before the first subscription; fields of the
 /// second group are guarded by `lock`; `backlogBytes` and `isClosed` may be read without it as a hint.
 /// The memory lives as long as its `Connection`, which is released through `Epochs` only.
-struct ConnectionState {
+public struct ConnectionState {
   // Owner loop.
   var descriptor: Int32
   let loopIndex: Int32
@@ -76,7 +76,7 @@ struct ConnectionState {
   unowned(unsafe) let object: Connection
 }
 
-typealias ConnectionPointer = UnsafeMutablePointer<ConnectionState>
+public typealias ConnectionPointer = UnsafeMutablePointer<ConnectionState>
 typealias StagePointer = UnsafeMutablePointer<Stage>
 
 extension UnsafeMutablePointer where Pointee == ConnectionState {

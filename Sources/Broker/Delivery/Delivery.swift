@@ -3,24 +3,42 @@ import Glibc
 import Subjects
 
 /// A message on its way through the server. Points into the read buffer; valid while it is being delivered.
-struct Message {
-  var subject: UnsafeRawPointer
-  var subjectLength: Int
-  var reply: UnsafeRawPointer?
-  var replyLength = 0
+///
+/// At least 16 more bytes can be read behind `subject` and `reply`.
+public struct Message {
+  public var subject: UnsafeRawPointer
+  public var subjectLength: Int
+  public var reply: UnsafeRawPointer?
+  public var replyLength = 0
   /// Length of the header block at the start of `body`; 0 without headers.
-  var headerLength = 0
+  public var headerLength = 0
   /// Header block and payload.
-  var body: UnsafeRawPointer
+  public var body: UnsafeRawPointer
   /// Bytes in `body`, without the CR LF that follows them.
-  var size: Int
+  public var size: Int
+  /// The subject that receivers are shown instead: a stream's messages keep theirs wherever they are delivered to.
+  public var shownSubject: UnsafeRawPointer?
+  public var shownSubjectLength = 0
   /// It came through a service import: it is not exported again as a stream.
   var isImported = false
 
-  var subjectBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: subject, count: subjectLength) }
-  var headerBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: body, count: headerLength) }
-  var replyBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: reply, count: replyLength) }
-  var bodyBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: body, count: size) }
+  public init(
+    subject: UnsafeRawPointer, subjectLength: Int, reply: UnsafeRawPointer? = nil, replyLength: Int = 0,
+    headerLength: Int = 0, body: UnsafeRawPointer, size: Int
+  ) {
+    self.subject = subject
+    self.subjectLength = subjectLength
+    self.reply = reply
+    self.replyLength = replyLength
+    self.headerLength = headerLength
+    self.body = body
+    self.size = size
+  }
+
+  public var subjectBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: subject, count: subjectLength) }
+  public var headerBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: body, count: headerLength) }
+  public var replyBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: reply, count: replyLength) }
+  public var bodyBytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: body, count: size) }
 }
 
 // The fast path: rows that need no look at each message, and the end of the PUB line and its payload copied as they
@@ -99,11 +117,13 @@ extension Worker {
 // The general path: any row, any message.
 
 /// A receiver inside the server: the JetStream API, system requests, service imports.
-class InternalSubscriber {
+open class InternalSubscriber {
+  public init() {}
+
   /// Handles a message on the loop it arrived on. Returns whether it counts as delivered.
   ///
   /// - Parameter publisher: the connection it came from; nil when the server itself sent it.
-  func receive(_ message: Message, from publisher: ConnectionPointer?, on worker: Worker) -> Bool { false }
+  open func receive(_ message: Message, from publisher: ConnectionPointer?, on worker: Worker) -> Bool { false }
 }
 
 extension Worker {
@@ -176,6 +196,10 @@ extension Worker {
       var renamed = message
       (renamed.subject, renamed.subjectLength) = entry.name(of: row)
       write(renamed, to: row)
+    } else if let shown = message.shownSubject {
+      var original = message
+      (original.subject, original.subjectLength) = (shown, message.shownSubjectLength)
+      write(original, to: row)
     } else {
       write(message, to: row)
     }
@@ -189,7 +213,11 @@ extension Worker {
     let stripped = withHeaders ? 0 : message.headerLength
     let sidLength = Int(row.pointee.sidLength)
     let headRoom = 64 + message.subjectLength + sidLength + message.replyLength
+    let bodyLength = message.size - stripped
     var stage = self.stage(for: connection, room: headRoom)
+    // A frame goes out in one piece: between two flushes the receiver's own loop may write (a PING, another message).
+    if !stage.isEmpty, stage.pointee.length + headRoom + bodyLength + 2 > Chunk.capacity { flush(stage) }
+    let isLarge = headRoom + bodyLength + 2 > Chunk.capacity
     let out = stage.cursor
     var offset = 0
     if withHeaders {
@@ -228,10 +256,16 @@ extension Worker {
       connection.pointee.object.traceDelivery(UnsafeRawBufferPointer(start: out, count: offset - 2), message, stripped)
     }
     stage.pointee.length += offset
-    stage = append(message.body + stripped, message.size - stripped, to: stage)
+    if isLarge {
+      stage.addExternal(message.body + stripped, bodyLength)
+    } else {
+      stage = append(message.body + stripped, bodyLength, to: stage)
+    }
     stage = appendLineEnd(to: stage)
     stage.pointee.messages &+= 1
-    stage.pointee.payloadBytes &+= UInt64(message.size - stripped)
+    stage.pointee.payloadBytes &+= UInt64(bodyLength)
+    // The body stays where it is only until the caller goes on.
+    if isLarge { flush(stage) }
     if row.pointee.flags.contains(.tracksReplies), message.replyLength > 0 {
       connection.pointee.object.noteReply(message.replyBytes, at: loop.now)
     }

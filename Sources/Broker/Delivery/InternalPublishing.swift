@@ -1,17 +1,24 @@
 // What the server itself publishes and answers in an account.
 
 /// What the server has to tell in an account: metrics, traces, advisories.
-struct ServerMessage {
+public struct ServerMessage {
   let account: Account
   let subject: [UInt8]
   /// A whole header block, or empty.
   var header: [UInt8] = []
   let payload: [UInt8]
+
+  public init(account: Account, subject: [UInt8], header: [UInt8] = [], payload: [UInt8]) {
+    self.account = account
+    self.subject = subject
+    self.header = header
+    self.payload = payload
+  }
 }
 
 extension Worker {
   /// Publishes at the end of this loop's batch: behind the messages that it is about.
-  func publishSoon(_ message: ServerMessage) { announcements.append(message) }
+  public func publishSoon(_ message: ServerMessage) { announcements.append(message) }
 
   /// Tells what waits. What that leads to waits for the next batch.
   func publishAnnouncements() {
@@ -29,8 +36,9 @@ extension Worker {
   ///   - reply: as nats-server, an empty one is sent as an empty field: two spaces; nil leaves the field out.
   ///   - header: a whole header block, or empty.
   @discardableResult
-  func publish(
-    _ subject: some Collection<UInt8>, reply: [UInt8]? = [], header: [UInt8] = [], payload: [UInt8], in account: Account
+  public func publish(
+    _ subject: some Collection<UInt8>, reply: [UInt8]? = [], header: [UInt8] = [], payload: [UInt8],
+    shownSubject: [UInt8]? = nil, in account: Account
   ) -> Bool {
     if server.logger.isTraceOn {
       traceOwn(Array(subject), reply: reply ?? [], header: header, payload: payload, in: account)
@@ -46,15 +54,55 @@ extension Worker {
     return PaddedBytes(subject).withBytes { subject in
       PaddedBytes(reply ?? []).withBytes { replyBytes in
         PaddedBytes(body).withBytes { body in
-          let message = Message(
+          var message = Message(
             subject: subject.baseAddress!, subjectLength: subject.count,
             reply: reply == nil ? nil : replyBytes.baseAddress!, replyLength: replyBytes.count,
             headerLength: header.count, body: body.baseAddress!, size: body.count)
           let entry = match(account.openScope.state, message.subject, message.subjectLength, .mapped)
-          return entry.pointee.flags.contains(.denied) ? false : deliver(entry, message, from: nil)
+          if entry.pointee.flags.contains(.denied) { return false }
+          guard let shownSubject else { return deliver(entry, message, from: nil) }
+          return PaddedBytes(shownSubject).withBytes { shown in
+            (message.shownSubject, message.shownSubjectLength) = (shown.baseAddress!, shown.count)
+            return deliver(entry, message, from: nil)
+          }
         }
       }
     }
+  }
+}
+
+extension Worker {
+  /// Publishes a message of the server from where it lies: no copy is made on the way to the receivers' stages.
+  /// Mappings do not apply, permissions neither. Returns whether anybody got it.
+  ///
+  /// - Parameter message: its `reply` stays as it is; nil leaves the field out.
+  @inline(__always)
+  public func publish(_ message: Message, in account: Account) -> Bool {
+    let scope = account.openScope.unsafelyUnwrapped.state
+    if server.logger.isTraceOn || scope.pointee.traceFlag.pointee != 0 { return publishTraced(message, in: account) }
+    let saved = passage
+    passage = Passage()
+    defer { passage = saved }
+    let entry = match(scope, message.subject, message.subjectLength, .mapped)
+    return entry.pointee.flags.contains(.denied) ? false : deliver(entry, message, from: nil)
+  }
+
+  @inline(never)
+  private func publishTraced(_ message: Message, in account: Account) -> Bool {
+    let body = message.bodyBytes
+    return publish(
+      message.subjectBytes, reply: message.reply == nil ? nil : Array(message.replyBytes),
+      header: Array(body[..<message.headerLength]), payload: Array(body[message.headerLength...]),
+      shownSubject: message.shownSubject.map {
+        Array(UnsafeRawBufferPointer(start: $0, count: message.shownSubjectLength))
+      },
+      in: account)
+  }
+
+  /// A receiver was seen with a long backlog since this was asked last.
+  public func takeCongestion() -> Bool {
+    defer { congested = nil }
+    return congested != nil
   }
 }
 

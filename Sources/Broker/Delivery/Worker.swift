@@ -7,15 +7,18 @@ import Subjects
 /// One loop's share of the message path: its match cache, its stages, its buffers and counters.
 ///
 /// Confined to its loop, but for the counters (relaxed reads by monitoring) and the drain queue (under its lock).
-final class Worker: @unchecked Sendable {
+public final class Worker: @unchecked Sendable {
   /// Receivers with staged bytes before all are flushed (bounds memory: 64 KiB each).
   static let maxDirtyStages = 256
   /// Bytes read at once, and the largest frame that needs no buffer of its own.
   static let readCapacity = 131_072
 
-  let index: Int
-  let loop: EventLoop
-  unowned let server: Server
+  public let index: Int
+  public let loop: EventLoop
+  /// Outlives its workers.
+  public unowned(unsafe) let server: Server
+  /// What else lives on this loop: its share of the streams.
+  public var companion: WorkerCompanion?
   let readBuffer: UnsafeMutableRawPointer
   let cache = MatchCache()
   var matchResult = MatchResult()
@@ -182,6 +185,7 @@ final class Worker: @unchecked Sendable {
 
   private func endBatch() {
     publishAnnouncements()
+    companion?.endBatch()
     drainQueued()
     flushStages()
     foldDeliveries()
@@ -205,7 +209,9 @@ final class Worker: @unchecked Sendable {
     let hasWork = !drainQueue.isEmpty
     csys_unlock(drainLock)
     if hasWork || !announcements.isEmpty { return 0 }
-    return paused.isEmpty ? nil : Self.pausePollNanoseconds
+    let companion = self.companion?.nextPoll()
+    if paused.isEmpty { return companion }
+    return min(companion ?? .max, Self.pausePollNanoseconds)
   }
 
   // MARK: drain requests of other loops

@@ -26,6 +26,7 @@ struct AccountDetail: Sendable, JSONWritable {
   let name: String
   let updated: Int64
   let isSystem: Bool
+  let hasJetStream: Bool
   let connections: Int
   let subscriptions: Int
   let mappings: [MappingOptions]
@@ -40,7 +41,7 @@ struct AccountDetail: Sendable, JSONWritable {
     writer.field("is_system", isSystem, omitEmpty: true)
     writer.field("expired", false)
     writer.field("complete", true)
-    writer.field("jetstream_enabled", false)
+    writer.field("jetstream_enabled", hasJetStream)
     writer.field("leafnode_connections", 0)
     writer.field("client_connections", connections)
     writer.field("subscriptions", subscriptions)
@@ -145,6 +146,19 @@ extension Monitor {
         accounts: name.isEmpty ? settings.accounts.keys.sorted() : [], detail: detail))
   }
 
+  /// What nats-server maps where JetStream has a domain; natsd listens to both spellings instead (FEATURES 3.186).
+  private func domainMappings(of account: Account) -> [MappingOptions] {
+    guard let domain = server.jetStream?.domain, !domain.isEmpty else { return [] }
+    let subjects =
+      account.isSystem
+      ? [(">", "$JS.API.>")]
+      : ["ACCOUNT.>", "CONSUMER.>", "DIRECT.>", "INFO", "META.>", "SERVER.>", "STREAM.>"].map { ($0, "$JS.API.\($0)") }
+        + ["$KV.>", "$OBJ.>"].map { ($0, $0) }
+    return subjects.map { name, target in
+      MappingOptions(source: "$JS.\(domain).API.\(name)", destinations: [MappingDestination(subject: target)])
+    }
+  }
+
   /// nil when there is no such account.
   func accountDetail(_ name: String) -> AccountDetail? {
     let settings = server.settings
@@ -167,7 +181,8 @@ extension Monitor {
     }
     return AccountDetail(
       name: name, updated: server.configurationWall, isSystem: account.isSystem,
-      connections: account.connectionCount, subscriptions: account.subscriptionCount, mappings: options.mappings,
+      hasJetStream: server.jetStream?.isEnabled(for: account) ?? false, connections: account.connectionCount,
+      subscriptions: account.subscriptionCount, mappings: options.mappings + domainMappings(of: account),
       exports: services + (account.isSystem ? server.system.exports : []) + streams,
       imports: streamImports + serviceImports + server.system.imports(of: account),
       statistics: SublistStatistics(account.index))

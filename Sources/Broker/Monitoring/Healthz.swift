@@ -2,20 +2,23 @@ import HTTP
 import JSON
 
 /// What a health check looks at (FEATURES 11.015).
-struct HealthzOptions: Sendable {
+public struct HealthzOptions: Sendable {
+  /// The deprecated spelling of `enabledOnly`, which is logged.
   var isJetStreamEnabledDeprecated = false
+  var enabledOnly = false
   var serverOnly = false
-  var account = ""
-  var stream = ""
-  var consumer = ""
-  var hasDetails = false
+  public var account = ""
+  public var stream = ""
+  public var consumer = ""
+  public var hasDetails = false
 
   init() {}
 
   init(_ query: HTTPQuery) throws(QueryProblem) {
     isJetStreamEnabledDeprecated = try query.flag("js-enabled")
-    _ = try query.flag("js-enabled-only")
+    enabledOnly = try query.flag("js-enabled-only")
     serverOnly = try query.flag("js-server-only")
+    // There is no meta group on one server.
     _ = try query.flag("js-meta-only")
     hasDetails = try query.flag("details")
     account = query["account"]
@@ -24,27 +27,43 @@ struct HealthzOptions: Sendable {
   }
 }
 
-/// The health of the server (FEATURES 11.084).
-struct HealthStatus: Sendable, JSONWritable, Equatable {
-  /// What is wrong, by kind (FEATURES 11.085).
-  struct Problem: Sendable, Equatable {
-    enum Kind: String, Sendable {
-      case connection = "CONNECTION"
-      case badRequest = "BAD_REQUEST"
-    }
-    let kind: Kind
-    let text: String
+/// Something that is wrong, by kind (FEATURES 11.085).
+public struct HealthProblem: Sendable, Equatable {
+  public enum Kind: String, Sendable {
+    case connection = "CONNECTION"
+    case badRequest = "BAD_REQUEST"
+    case jetStream = "JETSTREAM"
+    case account = "ACCOUNT"
+    case stream = "STREAM"
+    case consumer = "CONSUMER"
   }
 
+  public let kind: Kind
+  public let text: String
+  public var account = ""
+  public var stream = ""
+  public var consumer = ""
+
+  public init(_ kind: Kind, _ text: String, account: String = "", stream: String = "", consumer: String = "") {
+    self.kind = kind
+    self.text = text
+    self.account = account
+    self.stream = stream
+    self.consumer = consumer
+  }
+}
+
+/// The health of the server (FEATURES 11.084).
+struct HealthStatus: Sendable, JSONWritable, Equatable {
   var code = 200
-  var problems: [Problem] = []
+  var problems: [HealthProblem] = []
   var hasDetails = false
   /// HTTP has it in its first line; system answers have it in the body.
   var showsCode = false
 
   func write(to writer: inout JSONWriter) {
     writer.beginObject()
-    writer.field("status", problems.isEmpty ? "ok" : "error")
+    writer.field("status", status)
     if showsCode { writer.field("status_code", code) }
     if hasDetails {
       writeDetails(to: &writer)
@@ -54,6 +73,15 @@ struct HealthStatus: Sendable, JSONWritable, Equatable {
     writer.endObject()
   }
 
+  private var status: String {
+    guard let problem = problems.first else { return "ok" }
+    if hasDetails { return "error" }
+    switch problem.kind {
+    case .connection, .badRequest: return "error"
+    case .jetStream, .account, .stream, .consumer: return "unavailable"
+    }
+  }
+
   private func writeDetails(to writer: inout JSONWriter) {
     if problems.isEmpty { return }
     writer.key("errors")
@@ -61,13 +89,16 @@ struct HealthStatus: Sendable, JSONWritable, Equatable {
     for problem in problems {
       writer.beginObject()
       writer.field("type", problem.kind.rawValue)
+      writer.field("account", problem.account, omitEmpty: true)
+      writer.field("stream", problem.stream, omitEmpty: true)
+      writer.field("consumer", problem.consumer, omitEmpty: true)
       writer.field("error", problem.text)
       writer.endObject()
     }
     writer.endArray()
   }
 
-  /// The first that applies, in nats-server's order (FEATURES 11.017).
+  /// What can be told without JetStream: the first that applies, in nats-server's order (FEATURES 11.017).
   ///
   /// - Parameter isListening: clients can connect.
   static func check(_ options: HealthzOptions, isListening: Bool) -> HealthStatus {
@@ -84,14 +115,27 @@ struct HealthStatus: Sendable, JSONWritable, Equatable {
   }
 
   private static func failed(
-    _ options: HealthzOptions, _ code: Int, _ kind: Problem.Kind, _ text: String
+    _ options: HealthzOptions, _ code: Int, _ kind: HealthProblem.Kind, _ text: String
   ) -> HealthStatus {
-    HealthStatus(code: code, problems: [Problem(kind: kind, text: text)], hasDetails: options.hasDetails)
+    HealthStatus(code: code, problems: [HealthProblem(kind, text)], hasDetails: options.hasDetails)
   }
 }
 
 extension Monitor {
-  func healthz(_ options: HealthzOptions) -> HealthStatus {
-    HealthStatus.check(options, isListening: server.isListening)
+  /// Any thread, and so is `done`.
+  func healthz(_ options: HealthzOptions, _ done: @escaping @Sendable (HealthStatus) -> Void) {
+    let health = HealthStatus.check(options, isListening: server.isListening)
+    guard health.problems.isEmpty, let jetStream = server.jetStream,
+      !options.serverOnly, !options.enabledOnly, !options.isJetStreamEnabledDeprecated
+    else {
+      done(health)
+      return
+    }
+    jetStream.checkHealth(options) { found in
+      var health = health
+      health.problems = found.problems
+      health.code = found.code ?? (found.problems.isEmpty ? 200 : 503)
+      done(health)
+    }
   }
 }

@@ -3,18 +3,39 @@ import HTTP
 import JSON
 
 /// What a request about JetStream asks for (FEATURES 11.014).
-struct JszOptions: Sendable {
-  var account = ""
-  var leaderOnly = false
+public struct JszOptions: Sendable {
+  /// Only this account.
+  public var account = ""
+  public var accounts = false
+  public var streams = false
+  public var consumers = false
+  public var directConsumers = false
+  public var configurations = false
+  public var raftGroups = false
+  /// Only the leader answers; a server on its own is one.
+  public var leaderOnly = false
+  public var streamLeaderOnly = false
+  /// Of the list of accounts.
+  public var offset = 0
+  /// 0: the default; below: none.
+  public var limit = 0
+
+  /// How many accounts are listed unless a request says otherwise.
+  public static let accountLimit = 1024
 
   init() {}
 
-  /// All values are checked although they change nothing while JetStream is off.
   init(_ query: HTTPQuery) throws(QueryProblem) {
-    for name in ["accounts", "streams", "consumers", "direct-consumers", "config"] { _ = try query.flag(name) }
-    for name in ["offset", "limit"] { _ = try query.integer(name) }
+    accounts = try query.flag("accounts")
+    streams = try query.flag("streams")
+    consumers = try query.flag("consumers")
+    directConsumers = try query.flag("direct-consumers")
+    configurations = try query.flag("config")
+    offset = try query.integer("offset")
+    limit = try query.integer("limit")
     leaderOnly = try query.flag("leader-only")
-    for name in ["raft", "stream-leader-only"] { _ = try query.flag(name) }
+    raftGroups = try query.flag("raft")
+    streamLeaderOnly = try query.flag("stream-leader-only")
     account = query["acc"]
   }
 }
@@ -57,10 +78,29 @@ struct DisabledJsz: Sendable, JSONWritable {
 
 extension Monitor {
   /// - Parameter isSystemRequest: who asks all servers for their leader gets no answer from the others.
-  func jsz(_ options: JszOptions, isSystemRequest: Bool = false) -> MonitoringOutcome {
-    if options.leaderOnly {
-      return isSystemRequest ? .silent : .failed(MonitoringError("filtered response: not leader"))
+  func jsz(_ options: JszOptions, isSystemRequest: Bool = false, _ done: @escaping Completion) {
+    if let jetStream = server.jetStream {
+      jetStream.survey(options) { done(.answer($0)) }
+    } else if options.leaderOnly {
+      done(isSystemRequest ? .silent : .failed(MonitoringError("filtered response: not leader")))
+    } else {
+      done(.answer(DisabledJsz(serverID: server.info.serverID, now: wallNanoseconds)))
     }
-    return .answer(DisabledJsz(serverID: server.info.serverID, now: wallNanoseconds))
+  }
+
+  /// One account's JetStream.
+  func accountJsz(_ options: JszOptions, _ done: @escaping Completion) {
+    guard let jetStream = server.jetStream else {
+      done(.failed(MonitoringError("jetstream not enabled")))
+      return
+    }
+    let name = options.account
+    guard let account = server.settings.accounts[name] else {
+      done(.failed(MonitoringError("account \(quoted(name)) not found")))
+      return
+    }
+    jetStream.survey(account: account, options) { found in
+      done(found.map { .answer($0) } ?? .failed(MonitoringError("account \(quoted(name)) not jetstream enabled")))
+    }
   }
 }

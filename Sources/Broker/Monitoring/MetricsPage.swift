@@ -56,8 +56,13 @@ final class MetricsPage: @unchecked Sendable {
       monitor.accountStatz(options, done)
     case .accountz: done(monitor.accountz(account: ""))
     case .healthz, .healthzJetStreamEnabledOnly, .healthzJetStreamServerOnly:
-      done(.answer(monitor.healthz(HealthzOptions())))
-    case .jsz: done(monitor.jsz(JszOptions()))
+      monitor.healthz(HealthzOptions()) { done(.answer($0)) }
+    case .jsz:
+      var options = JszOptions()
+      options.consumers = true
+      options.configurations = true
+      options.raftGroups = true
+      monitor.jsz(options, done)
     }
   }
 }

@@ -108,7 +108,7 @@ final class MonitoringServer: @unchecked Sendable {
     add("/accstatz") { monitor, query, done throws(QueryProblem) in
       monitor.accountStatz(try AccountStatzOptions(query), done)
     }
-    add("/jsz") { monitor, query, done throws(QueryProblem) in done(monitor.jsz(try JszOptions(query))) }
+    add("/jsz") { monitor, query, done throws(QueryProblem) in monitor.jsz(try JszOptions(query), done) }
     router.add("/healthz") { Self.serveHealth(monitor, $0, $1) }
     router.add("/ipqueuesz") { request, responder in
       Self.respond(to: responder) { () throws(QueryProblem) in
@@ -143,19 +143,24 @@ final class MonitoringServer: @unchecked Sendable {
   /// Health answers are compact, and say by their status how it is (FEATURES 11.016).
   private static func serveHealth(_ monitor: Monitor, _ request: HTTPRequest, _ responder: HTTPResponder) {
     monitor.requests.add("/healthz")
-    respond(to: responder) { () throws(QueryProblem) in
-      let options = try HealthzOptions(request.head.query)
-      let logger = monitor.server.logger
-      if options.isJetStreamEnabledDeprecated {
-        logger.warning("Healthcheck: js-enabled deprecated, use js-enabled-only instead")
-      }
-      let health = monitor.healthz(options)
+    let options: HealthzOptions
+    do throws(QueryProblem) {
+      options = try HealthzOptions(request.head.query)
+    } catch {
+      responder.respond(.text(error.description, status: 400))
+      return
+    }
+    let logger = monitor.server.logger
+    if options.isJetStreamEnabledDeprecated {
+      logger.warning("Healthcheck: js-enabled deprecated, use js-enabled-only instead")
+    }
+    monitor.healthz(options) { health in
       if let problem = health.problems.first {
         logger.warning(
           health.hasDetails
             ? "Healthcheck failed: \(health.problems.count) errors" : "Healthcheck failed: \(quoted(problem.text))")
       }
-      return .json(health.json(), status: health.code)
+      responder.respond(.json(health.json(), status: health.code))
     }
   }
 

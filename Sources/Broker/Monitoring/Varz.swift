@@ -11,12 +11,16 @@ struct Varz: Sendable, JSONWritable {
   let configurationLoaded: Int64
   let certificateEnds: Int64?
   let systemAccount: String
+  /// nil without JetStream.
+  let jetStream: (any JSONWritable & Sendable)?
 
   func write(to writer: inout JSONWriter) {
     writer.beginObject()
     writeIdentity(to: &writer)
     writeLimits(to: &writer)
     VarzBlocks(options: options).write(to: &writer)
+    writer.key("jetstream")
+    (jetStream ?? EmptyObject()).write(to: &writer)
     writeState(to: &writer)
     writeTotals(to: &writer)
     writeConfiguration(to: &writer)
@@ -195,6 +199,7 @@ extension Monitor {
     return Varz(
       info: server.info, options: settings.options, statistics: statistics, requests: requests.all,
       configurationLoaded: server.configurationWall, certificateEnds: settings.certificateEnds,
-      systemAccount: settings.systemAccount?.name ?? "")
+      systemAccount: settings.systemAccount?.name ?? "",
+      jetStream: server.jetStream?.summary(showsDirectory: true))
   }
 }

@@ -1,7 +1,7 @@
 import Configuration
 import JSON
 
-/// The blocks of `/varz` that repeat what is configured for listeners and JetStream (FEATURES 11.026 to 11.034). A block
+/// The blocks of `/varz` that repeat what is configured for listeners (FEATURES 11.026 to 11.034). A block
 /// that is not configured is `{}`.
 struct VarzBlocks {
   let options: ServerOptions
@@ -29,9 +29,6 @@ struct VarzBlocks {
     writer.key("websocket")
     writer.beginObject()
     if let webSocket = options.webSocket { write(webSocket, to: &writer) }
-    writer.endObject()
-    writer.key("jetstream")
-    writer.beginObject()
     writer.endObject()
   }
 

@@ -24,7 +24,10 @@ extension Server {
         }
       }
     }
-    loops.loops[0].submit { [self] in monitoring.follow(new.options) }
+    loops.loops[0].submit { [self] in
+      monitoring.follow(new.options)
+      jetStream?.settingsChanged()
+    }
     closeExcessConnections(new.options.maxConnections)
     let digest = options.configurationDigest
     logger.info("Reloaded server configuration\(digest.isEmpty ? "" : " (\(digest))")")

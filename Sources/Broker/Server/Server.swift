@@ -14,7 +14,7 @@ public final class Server: @unchecked Sendable {
   public let logger: Logger
   let records = SubscriptionRecords()
   let background = BackgroundQueue()
-  private(set) var workers: [Worker] = []
+  public private(set) var workers: [Worker] = []
   let identity: NKey.Pair
   let curve: NKey.Pair
   let startWall: Int64
@@ -34,6 +34,8 @@ public final class Server: @unchecked Sendable {
   private(set) var system: SystemServices!
   private(set) var monitoring: MonitoringServer!
   private var configurationTime: Int64
+  /// Set before `start`; nil without JetStream.
+  public var jetStream: (any JetStreamHost)?
   /// Reads the configuration again and takes it; set by the program. Called on loop 0.
   public var reloadRequested: (@Sendable () throws -> Void)?
 
@@ -99,7 +101,7 @@ public final class Server: @unchecked Sendable {
   }
 
   /// Runs `release` when no loop can be using what was unlinked before the call. Any thread.
-  func retire(_ release: @escaping @Sendable () -> Void) {
+  public func retire(_ release: @escaping @Sendable () -> Void) {
     let loop = loops.loops[0]
     loop.submit { loop.epochs.retire(on: loop.index, release) }
   }
@@ -145,7 +147,8 @@ public final class Server: @unchecked Sendable {
       host: advertised?.host ?? options.host, port: advertised?.port ?? port, headers: !options.noHeaderSupport,
       authRequired: settings.requiresAuthentication && options.noAuthUser.isEmpty,
       tlsRequired: options.tls != nil && !options.allowNonTLS, tlsVerify: options.tls?.verify ?? false,
-      tlsAvailable: options.tls != nil && options.allowNonTLS, maxPayload: options.maxPayload, connectURLs: [],
+      tlsAvailable: options.tls != nil && options.allowNonTLS, maxPayload: options.maxPayload,
+      jetStream: options.jetStream.enabled, domain: options.jetStream.domain, connectURLs: [],
       xkey: curve.publicKey.description)
   }
 
@@ -167,6 +170,7 @@ public final class Server: @unchecked Sendable {
     logBanner(options)
     try beforeListening()
     try monitoring.start(options, loop: loops.loops[0], logger: logger)
+    try jetStream?.start()
     let host = options.host.isEmpty ? "0.0.0.0" : options.host
     let listener: Listener
     do {
@@ -242,8 +246,11 @@ public final class Server: @unchecked Sendable {
           let pointer = UnsafeMutablePointer<UInt32>(bitPattern: counter)!
           if csys_add32(pointer, UInt32.max) == 1 {
             pointer.deallocate()
-            logger.info("Server Exiting..")
-            loops.stop()
+            let end = { @Sendable [self] in
+              logger.info("Server Exiting..")
+              loops.stop()
+            }
+            if let jetStream { jetStream.stop(end) } else { end() }
           }
         }
       }

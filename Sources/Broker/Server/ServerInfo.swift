@@ -13,6 +13,8 @@ struct ServerInfo: Sendable {
   var tlsVerify: Bool
   var tlsAvailable: Bool
   var maxPayload: Int
+  var jetStream: Bool
+  var domain: String
   var connectURLs: [String]
   var lameDuckMode = false
   var xkey: String
@@ -34,9 +36,11 @@ struct ServerInfo: Sendable {
     writer.field("tls_verify", tlsVerify, omitEmpty: true)
     writer.field("tls_available", tlsAvailable, omitEmpty: true)
     writer.field("max_payload", connectInfo ? connection.state.pointee.maxPayload : maxPayload)
+    writer.field("jetstream", jetStream, omitEmpty: true)
     writer.field("client_id", connection.identifier)
     writer.field("client_ip", connection.address.host, omitEmpty: true)
     writer.field("nonce", connection.nonce, omitEmpty: true)
+    writer.field("domain", domain, omitEmpty: true)
     writer.field("connect_urls", connectURLs, omitEmpty: true)
     writer.field("ldm", lameDuckMode, omitEmpty: true)
     if connectInfo {

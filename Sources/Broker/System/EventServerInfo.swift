@@ -13,9 +13,13 @@ struct EventServerInfo: Sendable, JSONWritable {
   var tags: [String]
   var metadata: [String: String]
   var featureFlags: [String: Bool]
+  var hasJetStream: Bool
   /// Counts what this server has said.
   var sequence: UInt64
   var time: Int64
+
+  /// JetStream, binary snapshots, replication within accounts: what other servers may rely on (FEATURES 11.089).
+  private static let jetStreamFlags = 7
 
   func write(to writer: inout JSONWriter) {
     writer.beginObject()
@@ -28,8 +32,8 @@ struct EventServerInfo: Sendable, JSONWritable {
     writer.field("tags", tags, omitEmpty: true)
     writer.map("metadata", metadata)
     writer.flags("feature_flags", featureFlags)
-    writer.field("jetstream", false)
-    writer.field("flags", 0)
+    writer.field("jetstream", hasJetStream)
+    writer.field("flags", hasJetStream ? Self.jetStreamFlags : 0)
     writer.field("seq", sequence)
     writer.field("time", Timestamp(unixNanoseconds: time))
     writer.endObject()

@@ -5,6 +5,8 @@ import JSON
 struct ServerStatsEvent: Sendable, JSONWritable {
   let server: EventServerInfo
   let statistics: ServerStatistics
+  /// nil without JetStream.
+  let jetStream: (any JSONWritable & Sendable)?
 
   func write(to writer: inout JSONWriter) {
     let traffic = statistics.traffic
@@ -32,6 +34,10 @@ struct ServerStatsEvent: Sendable, JSONWritable {
     }
     writer.field("stalled_clients", statistics.stalls, omitEmpty: true)
     writer.field("active_servers", 1)
+    if let jetStream {
+      writer.key("jetstream")
+      jetStream.write(to: &writer)
+    }
     writer.field("gomemlimit", ProcessUsage.memoryLimit ?? 0, omitEmpty: true)
     writer.field("gomaxprocs", ProcessUsage.usableProcessors)
     writer.endObject()

@@ -162,12 +162,16 @@ struct JszEventOptions: SystemRequestOptions {
   init(from decoder: any Decoder) throws {
     let members = try decoder.container(keyedBy: CodingKeys.self)
     options.account = try members.decode(String.self, forKey: .account)
-    for key in [CodingKeys.accounts, .streams, .consumer, .directConsumer, .config] {
-      _ = try members.decode(Bool.self, forKey: key)
-    }
+    options.accounts = try members.decode(Bool.self, forKey: .accounts)
+    options.streams = try members.decode(Bool.self, forKey: .streams)
+    options.consumers = try members.decode(Bool.self, forKey: .consumer)
+    options.directConsumers = try members.decode(Bool.self, forKey: .directConsumer)
+    options.configurations = try members.decode(Bool.self, forKey: .config)
     options.leaderOnly = try members.decode(Bool.self, forKey: .leaderOnly)
-    for key in [CodingKeys.offset, .limit] { _ = try members.decode(Int.self, forKey: key) }
-    for key in [CodingKeys.raft, .streamLeaderOnly] { _ = try members.decode(Bool.self, forKey: key) }
+    options.offset = try members.decode(Int.self, forKey: .offset)
+    options.limit = try members.decode(Int.self, forKey: .limit)
+    options.raftGroups = try members.decode(Bool.self, forKey: .raft)
+    options.streamLeaderOnly = try members.decode(Bool.self, forKey: .streamLeaderOnly)
     filter = try EventFilterOptions(from: decoder)
   }
 }
@@ -186,7 +190,9 @@ struct HealthzEventOptions: SystemRequestOptions {
 
   init(from decoder: any Decoder) throws {
     let members = try decoder.container(keyedBy: CodingKeys.self)
-    for key in [CodingKeys.enabled, .enabledOnly, .metaOnly] { _ = try members.decode(Bool.self, forKey: key) }
+    let isEnabled = try members.decode(Bool.self, forKey: .enabled)
+    options.enabledOnly = try members.decode(Bool.self, forKey: .enabledOnly) || isEnabled
+    _ = try members.decode(Bool.self, forKey: .metaOnly)
     options.serverOnly = try members.decode(Bool.self, forKey: .serverOnly)
     options.account = try members.decode(String.self, forKey: .account)
     options.stream = try members.decode(String.self, forKey: .stream)

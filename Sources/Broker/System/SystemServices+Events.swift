@@ -112,7 +112,7 @@ extension SystemServices {
   func publishStatistics(on worker: Worker) {
     let subject = "$SYS.SERVER.\(server.info.serverID).STATSZ"
     guard let system = listening(to: subject) else { return }
-    let event = ServerStatsEvent(server: nextIdentity(), statistics: monitor.statistics)
+    let event = ServerStatsEvent(server: nextIdentity(), statistics: monitor.statistics, jetStream: jetStreamSummary)
     worker.publishSoon(ServerMessage(account: system, subject: Array(subject.utf8), payload: event.json()))
   }
 

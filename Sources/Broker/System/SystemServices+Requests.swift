@@ -82,15 +82,17 @@ extension SystemServices {
       (
         "JSZ",
         handler(JszEventOptions.self) { services, _, body, done in
-          done(services.monitor.jsz(body.options, isSystemRequest: true))
+          services.monitor.jsz(body.options, isSystemRequest: true, done)
         }
       ),
       (
         "HEALTHZ",
         handler(HealthzEventOptions.self) { services, _, body, done in
-          var health = services.monitor.healthz(body.options)
-          health.showsCode = true
-          done(.answer(health))
+          services.monitor.healthz(body.options) { health in
+            var health = health
+            health.showsCode = true
+            done(.answer(health))
+          }
         }
       ),
       (
@@ -144,7 +146,9 @@ extension SystemServices {
           return
         }
         monitor.background.submit { [self] in
-          request.answer(ServerStatsEvent(server: nextIdentity(), statistics: monitor.statistics).json())
+          request.answer(
+            ServerStatsEvent(server: nextIdentity(), statistics: monitor.statistics, jetStream: jetStreamSummary).json()
+          )
         }
       }
     }
@@ -174,7 +178,11 @@ extension SystemServices {
       ("LEAFZ", handler(LeafzEventOptions.self) { services, _, _, done in done(.answer(services.monitor.leafz())) }),
       (
         "JSZ",
-        handler(JszEventOptions.self) { _, _, _, done in done(.failed(MonitoringError("jetstream not enabled"))) }
+        handler(JszEventOptions.self) { services, request, body, done in
+          var options = body.options
+          options.account = request.token(3) ?? ""
+          services.monitor.accountJsz(options, done)
+        }
       ),
       (
         "INFO",

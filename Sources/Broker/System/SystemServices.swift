@@ -78,7 +78,8 @@ final class SystemServices: @unchecked Sendable {
 
   /// What the system account offers to all others, as `/accountz` shows it (FEATURES 11.136).
   var exports: [ExportSummary] {
-    [
+    let jetStream = ExportSummary(subject: "$JS.API.>", responseType: "Singleton")
+    return (server.jetStream == nil ? [] : [jetStream]) + [
       ExportSummary(subject: "$SYS.REQ.ACCOUNT.*.CONNZ", responseType: "Streamed"),
       ExportSummary(subject: "$SYS.REQ.ACCOUNT.*.STATZ", responseType: "Streamed"),
       ExportSummary(subject: "$SYS.DEBUG.SUBSCRIBERS", responseType: "Singleton"),
@@ -94,7 +95,8 @@ final class SystemServices: @unchecked Sendable {
     }
     let user = item("$SYS.REQ.USER.\(account.name).INFO", as: "$SYS.REQ.USER.INFO", share: true)
     if account === system { return [user] }
-    return [
+    let jetStream = server.jetStream == nil ? [] : [item("$JS.API.>", as: "$JS.API.>", share: true)]
+    return jetStream + [
       item("$SYS.REQ.ACCOUNT.\(account.name).CONNZ", as: "$SYS.REQ.ACCOUNT.PING.CONNZ"),
       item("$SYS.REQ.ACCOUNT.\(account.name).CONNZ", as: "$SYS.REQ.SERVER.PING.CONNZ"),
       item("$SYS.REQ.ACCOUNT.\(account.name).STATZ", as: "$SYS.REQ.ACCOUNT.PING.STATZ"),
@@ -111,9 +113,13 @@ final class SystemServices: @unchecked Sendable {
     return EventServerInfo(
       name: info.serverName, host: info.host, id: info.serverID, cluster: options.cluster?.name ?? "",
       domain: options.jetStream.domain, tags: options.serverTags, metadata: options.serverMetadata,
-      featureFlags: FeatureFlags.merged(options.featureFlags), sequence: csys_add64(sequence, 1) + 1,
+      featureFlags: FeatureFlags.merged(options.featureFlags), hasJetStream: server.jetStream != nil,
+      sequence: csys_add64(sequence, 1) + 1,
       time: monitor.wallNanoseconds)
   }
+
+  /// JetStream as events to other servers show it; nil without it.
+  var jetStreamSummary: (any JSONWritable & Sendable)? { server.jetStream?.summary(showsDirectory: false) }
 
   /// Whether a request is for this server.
   func isMeant(by filter: EventFilterOptions) -> Bool {

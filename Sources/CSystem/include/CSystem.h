@@ -140,6 +140,9 @@ static inline void csys_return_large_blocks(void) {
   mallopt(M_TRIM_THRESHOLD, 128 * 1024);
 }
 
+/// Gives every free page of the C library's heap back.
+static inline void csys_release_memory(void) { malloc_trim(0); }
+
 /// Takes the program's code out of resident memory; what runs again is mapped again from the page cache. Kernels that
 /// map files in large folios count all code as resident soon after the start, most of which never runs again.
 void csys_forget_code(void);

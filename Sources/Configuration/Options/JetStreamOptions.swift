@@ -46,6 +46,8 @@ public struct JetStreamLimits: Sendable, Equatable {
   public var maxRequestBatch = 0
   public var maxAckPending = 0
   public var maxHAAssets = 0
+  /// Consumers of a stream that sets no limit itself; below 1: none.
+  public var defaultMaxConsumers = 1000
   public var duplicateWindowNanoseconds: Int64 = 0
   public var maxBatchInflightPerStream = 0
   public var maxBatchInflightTotal = 0

@@ -144,6 +144,7 @@ extension OptionsReader {
       switch key.lowercased() {
       case "max_ack_pending": limits.maxAckPending = try field.requireInt(blaming: block)
       case "max_ha_assets": limits.maxHAAssets = try field.requireInt(blaming: block)
+      case "default_max_consumers": limits.defaultMaxConsumers = try field.requireInt(blaming: block)
       case "max_request_batch": limits.maxRequestBatch = try field.requireInt(blaming: block)
       case "duplicate_window":
         limits.duplicateWindowNanoseconds = unplacedDuration(try field.requireString(blaming: block))

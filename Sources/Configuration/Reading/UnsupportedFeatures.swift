@@ -5,8 +5,8 @@ public func unsupportedFeatures(in options: ServerOptions) -> [String] {
   func require(_ isConfigured: Bool, _ name: String) {
     if isConfigured { features.append("\(name) is configured, but this build does not support it yet") }
   }
-  require(options.jetStream.enabled, "jetstream")
-  require(options.accounts.contains { $0.jetStream != nil } && !options.jetStream.enabled, "jetstream of accounts")
+  require(options.jetStream.enabled && !options.jetStream.key.isEmpty, "encryption of jetstream")
+  require(options.jetStream.enabled && options.jetStream.tpm != nil, "tpm of jetstream")
   require(options.cluster != nil, "cluster")
   require(options.gateway != nil, "gateway")
   require(options.leafNodes != nil, "leafnodes")

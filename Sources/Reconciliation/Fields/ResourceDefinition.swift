@@ -114,7 +114,8 @@ public struct ResourceDefinition {
     // The original's schema has no bound on the first sequence.
     if let minimum = field.minimum, field.name != "firstSequence" { line(depth, "minimum: \(minimum)") }
     if let maximum = field.maximum { line(depth, "maximum: \(maximum)") }
-    if let value = field.defaultValue { line(depth, "default: \(Self.text(value))") }
+    // An empty text as a default says nothing, and API servers are known that take it for null and refuse it.
+    if let value = field.defaultValue, value != .string("") { line(depth, "default: \(Self.text(value))") }
   }
 
   private mutating func write(_ format: Field.Format, at depth: Int) {

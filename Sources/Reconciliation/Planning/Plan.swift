@@ -51,6 +51,8 @@ public struct PlanStep: Sendable {
 public struct Plan: Sendable {
   public var steps: [PlanStep]
 
+  public init(steps: [PlanStep] = []) { self.steps = steps }
+
   public struct Counts: Equatable, Sendable {
     public var created = 0
     public var updated = 0

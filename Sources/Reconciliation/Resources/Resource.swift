@@ -37,6 +37,23 @@ public struct ConnectionSettings: Hashable, Sendable {
   public var domain: String
   /// Accounts are looked up in it; empty when no account is named.
   public var namespace: String
+
+  public init(
+    account: String = "", servers: [String] = [], credentialsFile: String = "", nkeyFile: String = "",
+    clientCertificate: String = "", clientKey: String = "", authorities: [String] = [], startsWithTLS: Bool = false,
+    domain: String = "", namespace: String = ""
+  ) {
+    self.account = account
+    self.servers = servers
+    self.credentialsFile = credentialsFile
+    self.nkeyFile = nkeyFile
+    self.clientCertificate = clientCertificate
+    self.clientKey = clientKey
+    self.authorities = authorities
+    self.startsWithTLS = startsWithTLS
+    self.domain = domain
+    self.namespace = namespace
+  }
 }
 
 extension Resource {

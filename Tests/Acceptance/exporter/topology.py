@@ -53,19 +53,21 @@ def single(binary, folder, jetstream=True, monitor_port=-1, extra="", https=Fals
         yield Single(server, url)
 
 
-def fill(server):
-    asyncio.run(fill_single(server.client_url))
+def fill(server, copies=True):
+    """Streams, messages and a consumer; with `copies` a mirror and a stream with a source."""
+    asyncio.run(fill_single(server.client_url, copies))
 
 
-async def fill_single(url):
+async def fill_single(url, copies):
     client = await nats.connect(url)
     stream = client.jetstream()
     metadata = {"team": "core"}
     await stream.add_stream(StreamConfig("ORDERS", subjects=["orders.>"], max_msgs=1000, metadata=metadata))
     for number in range(10):
         await stream.publish(f"orders.{number}", b"x")
-    await stream.add_stream(StreamConfig("COPY", mirror=StreamSource("ORDERS")))
-    await stream.add_stream(StreamConfig("SUM", sources=[StreamSource("ORDERS")]))
+    if copies:
+        await stream.add_stream(StreamConfig("COPY", mirror=StreamSource("ORDERS")))
+        await stream.add_stream(StreamConfig("SUM", sources=[StreamSource("ORDERS")]))
     await stream.add_consumer("ORDERS", ConsumerConfig(durable_name="C1", ack_policy="explicit", description="the first",
                                                        metadata=metadata))
     subscription = await stream.pull_subscribe_bind("C1", "ORDERS")

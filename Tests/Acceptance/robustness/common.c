@@ -108,10 +108,10 @@ int open_client(int port, const char *login) {
   if (client < 0) fail("cannot connect: %s", strerror(errno));
   const char *colon = login ? strchr(login, ':') : NULL;
   if (colon)
-    send_text(client, "CONNECT {\"verbose\":false,\"pedantic\":false,\"user\":\"%.*s\",\"pass\":\"%s\"}\r\n",
+    send_text(client, "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true,\"user\":\"%.*s\",\"pass\":\"%s\"}\r\n",
               (int)(colon - login), login, colon + 1);
   else
-    send_text(client, "CONNECT {\"verbose\":false,\"pedantic\":false}\r\n");
+    send_text(client, "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true}\r\n");
   round_trip(client);
   return client;
 }

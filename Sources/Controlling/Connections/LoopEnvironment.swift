@@ -1,0 +1,135 @@
+import Bytes
+import Crypto
+import Glibc
+import JSON
+import NATSClient
+import Reactor
+
+/// The engine's world as it is: an event loop, clients, the file system.
+///
+/// Invariant: used on the loop only.
+public final class LoopEnvironment: EngineEnvironment, @unchecked Sendable {
+  private static let mostHashedBytes = 1 << 20
+
+  private let loop: EventLoop
+  private let logger: Logger
+  private let files: CacheFiles
+  private let clientName: String
+  private let isQuiet: Bool
+  /// One for all clients: look-ups are few.
+  private let lookups = BackgroundQueue()
+
+  /// - Parameters:
+  ///   - cacheDirectory: for TLS files from Secrets; empty for a temporary one.
+  ///   - isQuiet: only what goes wrong is logged.
+  public init(
+    loop: EventLoop, logger: Logger, clientName: String, cacheDirectory: String, isQuiet: Bool = false
+  ) {
+    self.loop = loop
+    self.isQuiet = isQuiet
+    self.logger = logger
+    self.clientName = clientName
+    files = CacheFiles(directory: cacheDirectory)
+  }
+
+  public var now: Int64 { loop.clock.monotonicNanoseconds() }
+
+  public var wallTime: Timestamp { Timestamp(unixNanoseconds: loop.clock.wallNanoseconds()) }
+
+  public func chance() -> Double { Double.random(in: 0..<1) }
+
+  public func schedule(
+    afterNanoseconds delay: Int64, _ action: @escaping @Sendable () -> Void
+  ) -> @Sendable () -> Void {
+    let token = loop.schedule(afterNanoseconds: delay, action)
+    return { [loop] in loop.cancel(token) }
+  }
+
+  public func openLink(
+    _ connection: ResolvedConnection, events: @escaping @Sendable (LinkEvent) -> Void
+  ) -> any ServerLink {
+    ClientLink(loop: loop, options: options(connection), lookups: lookups, events: events)
+  }
+
+  public func digest(ofFile path: String) -> [UInt8] {
+    guard let bytes = try? SystemDisk().read(path), bytes.count <= Self.mostHashedBytes else { return [] }
+    return bytes.withUnsafeBytes { SHA256.digest($0) }
+  }
+
+  public func cache(_ secret: SecretIdentity, account: String, key: String, contents: [UInt8]) -> String? {
+    files.path(namespace: secret.namespace, account: account, key: key, contents: contents)
+  }
+
+  public func log(_ level: LogLevel, _ text: String) {
+    switch level {
+    case .debug: logger.debug(text)
+    case .trace: logger.trace(text)
+    case .info: if !isQuiet { logger.info(text) }
+    case .warning: logger.warning(text)
+    case .error: logger.error(text)
+    case .fatal: logger.fatal(text)
+    }
+  }
+
+  /// Takes away what was put on disk, at the end.
+  public func cleanUp() { files.remove() }
+
+  private func options(_ connection: ResolvedConnection) -> ClientOptions {
+    var options = ClientOptions(servers: connection.servers.flatMap { (try? ServerURL.list($0)) ?? [] })
+    options.name = clientName
+    options.authentication = connection.authentication
+    options.retriesFirstConnect = true
+    options.mostReconnectAttempts = nil
+    // Credentials may be replaced at any time.
+    options.stopsOnRepeatedAuthenticationError = false
+    options.tlsHandshakeFirst = connection.startsWithTLS
+    let hasTLS =
+      !connection.authorities.isEmpty || !connection.clientCertificate.isEmpty || connection.startsWithTLS
+    if hasTLS {
+      var parameters = TLSParameters()
+      parameters.certificateFile = connection.clientCertificate
+      parameters.keyFile = connection.clientKey
+      if connection.authorities.count == 1 {
+        parameters.authorityFile = connection.authorities[0]
+      } else if connection.authorities.count > 1 {
+        // A file that is not there gives the error its name.
+        parameters.authorityFile = files.bundle(connection.authorities) ?? connection.authorities[0]
+      }
+      options.tls = parameters
+    }
+    return options
+  }
+}
+
+/// A `NATSClient` as a link.
+///
+/// Invariant: everything but the client itself happens on its loop.
+final class ClientLink: ServerLink, @unchecked Sendable {
+  private let client: NATSClient
+
+  init(
+    loop: EventLoop, options: ClientOptions, lookups: BackgroundQueue,
+    events: @escaping @Sendable (LinkEvent) -> Void
+  ) {
+    client = NATSClient(loop: loop, options: options, lookups: lookups) { event in
+      switch event {
+      case .connected(let info, _): events(.connected(serverVersion: info.version))
+      case .connectFailed(let url, let error): events(.failed("\(url): \(error)"))
+      case .disconnected(let error): events(.disconnected("\(error)"))
+      case .closed(let error?): events(.disconnected("\(error)"))
+      case .closed, .lameDuck, .error, .refused: break
+      }
+    }
+    client.connect()
+  }
+
+  func request(
+    _ request: Request, completed: @escaping @Sendable (Result<JSONValue, JetStreamError>) -> Void
+  ) {
+    client.request(request.subject, request.body, timeoutNanoseconds: request.timeoutNanoseconds) { answer in
+      completed(JetStreamClient.read(answer))
+    }
+  }
+
+  func close() { client.close() }
+}

@@ -1,0 +1,89 @@
+import JetStreamAPI
+
+/// What happens to the stream.
+extension ConsumerMachine {
+  /// A message has been stored.
+  /// - Parameter matches: it passes the filters of this consumer.
+  @inline(__always)
+  public mutating func stored(_ sequence: UInt64, matches: Bool) {
+    guard matches else { return }
+    undelivered += 1
+    isAtEnd = false
+  }
+
+  /// A message has been removed, by a request or a limit.
+  /// - Parameter matches: it passes the filters of this consumer.
+  public mutating func removed(_ sequence: UInt64, matches: Bool, port: some ConsumerPort, now: Int64) {
+    if sequence >= nextSequence {
+      // What the skip list does not have was not counted.
+      if matches, skipList.isEmpty || sequence > state.skipThrough || dropSkipListed(sequence) {
+        undelivered = max(undelivered - 1, 0)
+      }
+      return
+    }
+    if let place = state.pending.find(sequence) {
+      lose(place, port: port, now: now)
+    } else if !state.exhausted.isEmpty, state.exhausted.contains(sequence) {
+      state.settle(sequence)
+      delta.settle(sequence)
+      lastAcknowledged = now
+    }
+  }
+
+  /// Takes a sequence out of the skip list; false when it is not there.
+  private mutating func dropSkipListed(_ sequence: UInt64) -> Bool {
+    // It is in descending order.
+    var low = 0
+    var high = skipList.count
+    while low < high {
+      let middle = (low + high) / 2
+      if skipList[middle] > sequence { low = middle + 1 } else { high = middle }
+    }
+    guard low < skipList.count, skipList[low] == sequence else { return false }
+    skipList.remove(at: low)
+    guard skipList.isEmpty else { return true }
+    nextSequence = state.skipThrough + 1
+    state.endSkipping()
+    delta.endSkipping()
+    return true
+  }
+
+  /// Messages have been purged, in whatever way, or the stream lost some: looks at what is left.
+  public mutating func purged(port: some ConsumerPort, now: Int64) {
+    let bounds = port.bounds()
+    let pendingCount = state.pending.count
+    raise(to: bounds.first)
+    var gone: [UInt64] = []
+    state.pending.forEach { if port.load($0.sequence) == nil { gone.append($0.sequence) } }
+    for sequence in gone {
+      if let place = state.pending.find(sequence) { unqueue(place) }
+      state.settle(sequence)
+      delta.settle(sequence)
+    }
+    if state.pending.count < pendingCount { lastAcknowledged = now }
+    findPlaceAgain(port)
+  }
+
+  /// The stream begins later now.
+  mutating func raise(to first: UInt64) {
+    var place = state.pending.head
+    while place < state.pending.entries.count, state.pending[place].sequence < first {
+      let flags = state.pending[place].flags
+      if flags.contains(.queued), !flags.contains(.gone) { redeliveries.count -= 1 }
+      place += 1
+    }
+    state.raise(to: first)
+    delta.raise(to: first)
+    nextSequence = max(nextSequence, first)
+  }
+
+  /// Counts again what is to be delivered; goes on from where it is.
+  mutating func findPlaceAgain(_ port: some ConsumerPort) {
+    let next = max(nextSequence, state.delivered.stream + 1)
+    findPlace(port)
+    if skipList.isEmpty, next > nextSequence {
+      nextSequence = next
+      countUndelivered(port)
+    }
+  }
+}

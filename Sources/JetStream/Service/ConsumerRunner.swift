@@ -1,0 +1,258 @@
+import Broker
+import Bytes
+import Crypto
+import Glibc
+import JetStreamAPI
+import MessageStore
+import Reactor
+import Subjects
+
+/// Carries out what a consumer's machine decides: reads the store, writes to clients, logs what has changed. Confined to
+/// the stream's loop.
+final class ConsumerRunner: ConsumerPort {
+  /// Messages that one consumer delivers before others have their turn.
+  static let budget = 512
+
+  unowned(unsafe) let stream: StreamRunner
+  let name: String
+  let nameBytes: [UInt8]
+  /// Its number within the stream, never used again.
+  let number: UInt64
+  private let machinePlace = UnsafeMutablePointer<ConsumerMachine>.allocate(capacity: 1)
+  /// Compiled from the configuration; replaced with it.
+  private var filters: SubjectFilters
+  private var deliverSubject: [UInt8]
+  private var deliverGroup: [UInt8]
+
+  /// It runs at the end of the batch, or soon.
+  var isScheduled = false
+  /// Its creation has not been answered yet: nothing is delivered before.
+  var isWaiting = false
+  /// It has been deleted.
+  var isOver = false
+  private var timer: TimerToken?
+  private var timerDue = Int64.max
+  private(set) var isCongested = false
+  /// Answers to be sent when what follows is durable.
+  private var confirmations: [[UInt8]] = []
+  private var finishedSequences: [UInt64] = []
+
+  init(_ stream: StreamRunner, number: UInt64, machine: ConsumerMachine) {
+    self.stream = stream
+    self.number = number
+    machinePlace.initialize(to: machine)
+    name = machine.identity.name
+    nameBytes = Array(name.utf8)
+    filters = SubjectFilters(machine.filters)
+    deliverSubject = Array(machine.configuration.deliverSubject.utf8)
+    deliverGroup = Array(machine.configuration.deliverGroup.utf8)
+  }
+
+  deinit {
+    machinePlace.deinitialize(count: 1)
+    machinePlace.deallocate()
+  }
+
+  /// The consumer's rules and state.
+  var machine: ConsumerMachine {
+    @inline(__always) unsafeAddress { UnsafePointer(machinePlace) }
+    @inline(__always) unsafeMutableAddress { machinePlace }
+  }
+
+  private var loop: JetStreamLoop { stream.loop }
+  private var worker: Worker { stream.loop.worker }
+  private var account: Account { stream.handle.account.account }
+  var now: Int64 { stream.loop.wallNow }
+
+  /// What it has to say is kept: neither it nor its stream live in memory only.
+  var isLogged: Bool { stream.isLogged && !machine.configuration.memoryStorage }
+
+  /// What other loops may know of it.
+  var summary: ConsumerSummary {
+    ConsumerSummary(
+      maximumAcknowledgementsPending: machine.configuration.maxAckPending,
+      inactiveThreshold: machine.configuration.inactiveThreshold,
+      isAcknowledged: machine.listensForAcks)
+  }
+
+  var isFiltered: Bool { !filters.isEverything }
+
+  /// Takes a new configuration.
+  func take(_ configuration: ConsumerConfiguration) {
+    filters = SubjectFilters(configuration.filters)
+    deliverSubject = Array(configuration.deliverSubject.utf8)
+    deliverGroup = Array(configuration.deliverGroup.utf8)
+    machine.update(configuration, port: self, now: now)
+  }
+
+  /// Messages have left the stream, one by one.
+  func removed(_ sequences: [UInt64]) {
+    var recounts = false
+    for sequence in sequences {
+      // Whether it was wanted cannot be told any more; it matters only for what was not delivered yet.
+      if isFiltered, sequence > machine.state.delivered.stream {
+        recounts = true
+      } else {
+        machine.removed(sequence, matches: true, port: self, now: now)
+      }
+    }
+    if recounts { machine.purged(port: self, now: now) }
+    loop.schedule(self)
+  }
+
+  /// Many messages have left the stream.
+  func purged() {
+    machine.purged(port: self, now: now)
+    loop.schedule(self)
+  }
+
+  /// Somebody listens to a subject or pattern, or nobody any more.
+  func interestChanged(in subject: [UInt8]) {
+    let concerns = deliverSubject.withUnsafeBytes { own in
+      subject.withUnsafeBytes { Subject.matches(pattern: $0, literal: own) }
+    }
+    guard concerns else { return }
+    let isActive = deliverSubject.withUnsafeBytes { hasInterest($0) }
+    machine.setActive(isActive, now: now)
+    loop.schedule(self)
+  }
+
+  func matches(_ subject: UnsafeRawBufferPointer) -> Bool { filters.isEverything || filters.matches(subject) }
+
+  // MARK: running
+
+  /// Delivers what can be delivered, then logs what that changed.
+  func run() {
+    if isOver || isWaiting { return }
+    isCongested = false
+    let progress = machine.run(port: self, now: now, budget: Self.budget)
+    settle()
+    if progress.isInactive {
+      stream.deleteInactive(self)
+      return
+    }
+    if isCongested {
+      loop.scheduleLater(self)
+    } else if progress.hasMore {
+      loop.schedule(self)
+    }
+    wake(at: progress.wakeUp)
+  }
+
+  /// Call after every input to the machine, or `run`.
+  func settle() {
+    if machine.hasDelta {
+      let delta = machine.takeDelta()
+      if isLogged {
+        stream.log(delta, of: self, confirmations: confirmations, finished: finishedSequences)
+      } else {
+        stream.settled(self, confirmations: confirmations, finished: finishedSequences)
+      }
+    } else if !confirmations.isEmpty || !finishedSequences.isEmpty {
+      stream.settled(self, confirmations: confirmations, finished: finishedSequences)
+    }
+    confirmations.removeAll(keepingCapacity: true)
+    finishedSequences.removeAll(keepingCapacity: true)
+  }
+
+  private func wake(at time: Int64?) {
+    let due = time ?? .max
+    if due == timerDue { return }
+    if let timer { worker.loop.cancel(timer) }
+    timer = nil
+    timerDue = due
+    guard due < .max else { return }
+    timer = worker.loop.schedule(afterNanoseconds: max(0, due - now)) { [weak self] in
+      guard let self else { return }
+      self.timer = nil
+      self.timerDue = .max
+      self.loop.schedule(self)
+    }
+  }
+
+  /// Nothing happens any more.
+  func end() {
+    isOver = true
+    if let timer { worker.loop.cancel(timer) }
+    timer = nil
+  }
+
+  // MARK: reading
+
+  private func view(_ message: StoredMessage?) -> ConsumerMessage? {
+    guard let message else { return nil }
+    return ConsumerMessage(
+      sequence: message.sequence, timestamp: message.timestamp, subject: message.subject, header: message.header,
+      payload: message.payload)
+  }
+
+  func next(from sequence: UInt64) -> ConsumerMessage? {
+    stream.reading { () throws(StoreError) in view(try stream.store.next(from: sequence, matching: filters)) }
+  }
+
+  func load(_ sequence: UInt64) -> ConsumerMessage? {
+    stream.reading { () throws(StoreError) in view(try stream.store.load(sequence)) }
+  }
+
+  func pendingCount(from sequence: UInt64, lastPerSubject: Bool) -> UInt64 {
+    stream.reading { () throws(StoreError) in
+      try stream.store.pending(from: sequence, matching: filters, lastPerSubject: lastPerSubject).messages
+    } ?? 0
+  }
+
+  func bounds() -> StreamBounds {
+    StreamBounds(first: stream.store.firstSequence, last: stream.store.lastSequence)
+  }
+
+  func lastMatching() -> UInt64? {
+    stream.reading { () throws(StoreError) in try stream.store.previous(through: .max, matching: filters)?.sequence }
+  }
+
+  func lastPerSubject(through sequence: UInt64) -> [UInt64] {
+    stream.reading { () throws(StoreError) in
+      try stream.store.lastPerSubject(filters, through: sequence, limit: .max)
+    } ?? []
+  }
+
+  func firstSequence(atOrAfter time: Int64) -> UInt64 {
+    stream.reading { () throws(StoreError) in try stream.store.firstSequence(atOrAfter: time) }
+      ?? stream.store.lastSequence + 1
+  }
+
+  // MARK: sending
+
+  func deliver(_ delivery: ConsumerDelivery) -> Bool {
+    let isSent = loop.send(
+      to: delivery.target, showing: delivery.subject, reply: delivery.reply, header: delivery.header,
+      payload: delivery.payload, in: account)
+    if worker.takeCongestion() { isCongested = true }
+    return isSent
+  }
+
+  func sendStatus(_ header: UnsafeRawBufferPointer, to target: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer) {
+    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+    _ = loop.send(to: target, showing: nothing, reply: reply, header: header, payload: nothing, in: account)
+  }
+
+  func hasInterest(_ subject: UnsafeRawBufferPointer) -> Bool {
+    // Subjects of the API have no listener but the server itself, which takes no messages of streams.
+    if subject.starts(with: Self.apiPrefix) { return false }
+    // For a deliver group, only members of the group count.
+    if !deliverGroup.isEmpty, subject.elementsEqual(deliverSubject) {
+      return account.hasInterest(in: subject, queue: deliverGroup)
+    }
+    return account.hasInterest(in: subject)
+  }
+
+  private static let apiPrefix = Array("$JS.API.".utf8)
+
+  func confirm(_ reply: UnsafeRawBufferPointer) { confirmations.append(Array(reply)) }
+
+  func publish(_ advisory: ConsumerAdvisory) { stream.publish(advisory, about: name) }
+
+  func finished(_ sequence: UInt64) { finishedSequences.append(sequence) }
+
+  func makeIdentifier() -> String { NUID.next() }
+
+  func random() -> UInt64 { UInt64.random(in: 0...UInt64.max) }
+}

@@ -1,0 +1,228 @@
+import Bytes
+import CSystem
+import Glibc
+import JetStreamAPI
+import Journal
+import MessageStore
+import Reactor
+
+// Opening what is stored: the table of streams, their stores, then the journal's records above what they contain.
+
+/// JetStream cannot be opened without losing something.
+struct RecoveryProblem: Error, CustomStringConvertible {
+  let description: String
+}
+
+extension JetStreamService {
+  /// Reads everything. Before the loops run.
+  func recover() throws {
+    try readTable()
+    try disk.makeDirectory(location.journal, mode: 0o700)
+    let recovery = try JournalRecovery(
+      directory: location.journal, disk: disk, options: journalOptions, clock: server.loops.clock)
+    var runners: [UInt64: StreamRunner] = [:]
+    var retired: [UInt64: StreamRunner] = [:]
+    for stream in table.streams.values { runners[stream.identifier] = try open(stream) }
+    while true {
+      while let record = recovery.next() {
+        if record.owner == MetaLog.owner {
+          try replayTable(record, &runners, &retired)
+        } else if let runner = runners[record.owner] {
+          runner.replay(record.kind, record.payload, record.sequence)
+        }
+      }
+      guard case .damaged(let first, let last) = recovery.ending else { break }
+      server.logger.error(
+        "JetStream journal is damaged: records \(first) to \(last) cannot be read and may be lost")
+      noteDamage(through: last)
+      recovery.skipDamage()
+    }
+    let journal = try recovery.start()
+    begin(journal)
+    for runner in retired.values { journal.release(owner: runner.handle.identifier, through: .max) }
+    finish(runners.values.sorted { $0.handle.identifier < $1.handle.identifier })
+    removeOrphans()
+  }
+
+  private var journalOptions: JournalOptions {
+    var options = JournalOptions()
+    if !self.options.syncAlways, self.options.syncIntervalNanoseconds != Defaults.jetStreamSync {
+      options.syncIntervalNanoseconds = self.options.syncIntervalNanoseconds
+    }
+    return options
+  }
+
+  private enum Defaults {
+    /// nat-server's own default, two minutes: we sync before every acknowledgement then.
+    static let jetStreamSync: Int64 = 120_000_000_000
+  }
+
+  private func readTable() throws {
+    let bytes: [UInt8]
+    do {
+      bytes = try disk.read(location.table)
+    } catch let error as SystemError where error.code == ENOENT {
+      return
+    }
+    guard let table = MetaLog.decode(bytes) else {
+      throw RecoveryProblem(
+        description: "\(location.table) is damaged: JetStream does not start, so that nothing is taken for deleted")
+    }
+    self.table = table
+  }
+
+  private func replayTable(
+    _ record: JournalRecord, _ runners: inout [UInt64: StreamRunner], _ retired: inout [UInt64: StreamRunner]
+  ) throws {
+    guard record.sequence > table.applied else { return }
+    let before = Set(table.streams.keys)
+    guard MetaLog.apply(record.kind, record.payload, to: &table) else {
+      server.logger.error("JetStream journal: record \(record.sequence) about streams cannot be read")
+      return
+    }
+    table.applied = record.sequence
+    let after = Set(table.streams.keys)
+    for identifier in after.subtracting(before) { runners[identifier] = try open(table.streams[identifier]!) }
+    for identifier in before.subtracting(after) { retired[identifier] = runners.removeValue(forKey: identifier) }
+    for identifier in after.intersection(before) {
+      guard let runner = runners[identifier], let stream = table.streams[identifier] else { continue }
+      if runner.configuration != stream.configuration { runner.replay(configuration: stream.configuration) }
+    }
+  }
+
+  /// Opens a stream's store and what a checkpoint says of it.
+  private func open(_ stream: MetaLog.Stream) throws -> StreamRunner {
+    let account = self.account(named: stream.account) ?? detachedAccount(stream.account)
+    let handle = StreamHandle(
+      account: account, configuration: stream.configuration, identifier: stream.identifier, loop: loopForNewStream(),
+      created: stream.created)
+    let runner = StreamRunner(handle, store: try openStore(for: stream))
+    handle.runner = runner
+    for note in runner.store.recovery.notes {
+      server.logger.warning("JetStream stream '\(stream.account) > \(stream.configuration.name)': \(note)")
+    }
+    runner.recoverCheckpoint()
+    return runner
+  }
+
+  /// The store of a stream, with the directories that it needs.
+  func openStore(for stream: MetaLog.Stream) throws -> StreamStore {
+    let options = StoreOptions()
+    guard stream.configuration.storage == .file else { return StreamStore(memory: options) }
+    for directory in location.parents(account: stream.account) { try disk.makeDirectory(directory, mode: 0o700) }
+    return try StreamStore.open(
+      directory: location.stream(
+        account: stream.account, name: stream.configuration.name, identifier: stream.identifier),
+      disk: disk, options: options, memory: memory)
+  }
+
+  private func finish(_ runners: [StreamRunner]) {
+    for runner in runners {
+      runner.finishRecovery()
+      let handle = runner.handle
+      guard isListed(handle.account) else {
+        // The account has no JetStream now: what is stored waits for it.
+        parked.append(handle)
+        continue
+      }
+      handle.account.add(handle)
+      handles.append(handle)
+      let loop = handle.loop
+      loop.worker.loop.submit { runner.begin() }
+    }
+  }
+
+  /// Directories of streams that were deleted while their files were on the way out.
+  private func removeOrphans() {
+    let known = Set(
+      table.streams.values.map { stream in
+        location.stream(account: stream.account, name: stream.configuration.name, identifier: stream.identifier)
+      })
+    guard let accounts = try? disk.list(location.accounts) else { return }
+    for account in accounts {
+      let directory = "\(location.accounts)/\(account)/streams"
+      for name in (try? disk.list(directory)) ?? [] where !known.contains("\(directory)/\(name)") {
+        try? StreamStore.delete(directory: "\(directory)/\(name)", disk: disk)
+      }
+    }
+  }
+}
+
+extension StreamRunner {
+  /// Takes over what the last checkpoint holds besides the messages.
+  func recoverCheckpoint() {
+    let recovery = store.recovery
+    recovered(through: recovery.appliedLog, checkpointed: recovery.appliedLog)
+    guard !recovery.attachment.isEmpty else { return }
+    guard let attachment = recovery.attachment.withUnsafeBytes({ RecoveredConsumer.Attachment($0) }) else {
+      loop.service.server.logger.error("JetStream stream '\(handle.name)': its consumers cannot be read")
+      return
+    }
+    rules.restore(attachment.rules)
+    nextConsumerNumber = attachment.nextNumber
+    for consumer in attachment.consumers { recovering[consumer.number] = consumer }
+  }
+
+  /// Applies a record of the journal; it may have been applied before.
+  func replay(_ kind: UInt8, _ entry: UnsafeRawBufferPointer, _ log: LogSequence) {
+    guard log > appliedLog else { return }
+    recovered(through: log, checkpointed: checkpointedLog)
+    switch StreamEntryKind(rawValue: kind) {
+    case .put, .delete, .purge:
+      output.removeAll()
+      do {
+        _ = try rules.apply(StreamEntryKind(rawValue: kind)!, entry, output: &output)
+      } catch {
+        fail("\(error)")
+      }
+    case .consumer:
+      guard var consumer = RecoveredConsumer(entry: entry) else { return }
+      if let known = recovering[consumer.number] { consumer.state = known.state }
+      recovering[consumer.number] = consumer
+      nextConsumerNumber = max(nextConsumerNumber, consumer.number + 1)
+    case .consumerDeleted:
+      if let number = RecoveredConsumer.number(of: entry) { recovering[number] = nil }
+    case .consumerDelta:
+      guard let number = RecoveredConsumer.number(of: entry) else { return }
+      do {
+        try recovering[number]?.state.apply(delta: UnsafeRawBufferPointer(rebasing: entry[8...]))
+      } catch {
+        loop.service.server.logger.error("JetStream stream '\(handle.name)': a consumer's record cannot be read")
+      }
+    case .consumerReset, nil: break
+    }
+  }
+
+  func replay(configuration: StreamConfiguration) {
+    handle.configuration = configuration
+    output.removeAll()
+    do {
+      try rules.update(configuration, now: loop.wallNow, output: &output)
+    } catch {
+      fail("\(error)")
+    }
+  }
+
+  /// All records have been applied: consumers begin where they were.
+  func finishRecovery() {
+    output.removeAll()
+    do {
+      try rules.finishReplay(output: &output)
+    } catch {
+      fail("\(error)")
+    }
+    for recovered in recovering.values.sorted(by: { $0.number < $1.number }) {
+      let machine = ConsumerMachine(
+        identity: identity(
+          of: recovered.configuration, named: recovered.name,
+          created: Timestamp(unixNanoseconds: recovered.created)),
+        configuration: recovered.configuration, state: recovered.state)
+      let consumer = ConsumerRunner(self, number: recovered.number, machine: machine)
+      add(consumer)
+      consumer.machine.resume(port: consumer, now: consumer.now)
+    }
+    recovering = [:]
+    announced = store.lastSequence
+    releaseUnneeded()
+  }
+}

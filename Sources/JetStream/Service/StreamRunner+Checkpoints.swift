@@ -1,0 +1,100 @@
+import MessageStore
+
+// Checkpoints: what the journal need not keep any more. One holds the messages, what the rules remember, and the
+// consumers with their states.
+
+extension StreamRunner {
+  var isClean: Bool { appliedLog <= checkpointedLog && !isCheckpointing }
+
+  /// Much has come since the last one, or it is long ago.
+  func wantsCheckpoint(at now: Int64) -> Bool {
+    if bytesSinceCheckpoint >= JetStreamLoop.checkpointBytes { return true }
+    if dirtySince == 0 { dirtySince = now }
+    return now - dirtySince > 30_000_000_000
+  }
+
+  /// Makes durable what the journal has of this stream, so that it may forget it.
+  ///
+  /// A consumer's state is ahead of the journal by what is in flight. So the states are taken first, and the checkpoint
+  /// is made when all that is in flight now has been applied, and nothing after it.
+  func checkpoint() {
+    guard isLogged, !isCheckpointing, !isOver, failure == nil, appliedLog > checkpointedLog || hasUnloggedState else {
+      return
+    }
+    isCheckpointing = true
+    let consumers = consumerCheckpoints()
+    loop.afterEverythingInFlight { [self] in
+      guard let job = prepareCheckpoint(consumers) else {
+        isCheckpointing = false
+        return
+      }
+      bytesSinceCheckpoint = 0
+      dirtySince = 0
+      loop.service.background.submit { [self] in
+        job.run()
+        loop.worker.loop.submit { [self] in finishCheckpoint(job) }
+      }
+    }
+  }
+
+  private var hasUnloggedState: Bool { consumers.values.contains { $0.machine.hasDelta } }
+
+  /// The consumers as they will be when everything that they have logged is durable.
+  private func consumerCheckpoints() -> [RecoveredConsumer] {
+    for consumer in consumers.values { consumer.settle() }
+    return consumers.values.filter(\.isLogged).map { consumer in
+      RecoveredConsumer(
+        number: consumer.number, name: consumer.name, created: consumer.machine.identity.created.unixNanoseconds,
+        configuration: consumer.machine.configuration, state: consumer.machine.state)
+    }
+  }
+
+  private func prepareCheckpoint(_ consumers: [RecoveredConsumer]) -> StoreJob? {
+    guard !isOver, failure == nil else { return nil }
+    var attachment = RecoveredConsumer.Attachment()
+    attachment.rules = rules.checkpointState()
+    attachment.nextNumber = nextConsumerNumber
+    attachment.consumers = consumers
+    do {
+      return try store.prepareCheckpoint(appliedLog: appliedLog, attachment: attachment.encoded())
+    } catch {
+      fail("\(error)")
+      return nil
+    }
+  }
+
+  private func finishCheckpoint(_ job: StoreJob) {
+    isCheckpointing = false
+    guard !isOver else { return }
+    do {
+      try store.finish(job)
+    } catch {
+      fail("\(error)")
+      return
+    }
+    guard let applied = job.appliedLog else { return }
+    checkpointedLog = applied
+    loop.service.journal?.release(owner: handle.identifier, through: applied)
+  }
+
+  // MARK: the end
+
+  /// Waiting clients learn that the server goes; what consumers did is logged.
+  func prepareShutDown() {
+    for consumer in consumers.values {
+      consumer.machine.dismissWaiting(.serverShutdown, port: consumer)
+      consumer.settle()
+    }
+  }
+
+  /// The server ends: a last checkpoint makes the next start quick. Nothing may be in flight.
+  func shutDown() {
+    guard !isOver else { return }
+    if isLogged, appliedLog > checkpointedLog, !isCheckpointing, let job = prepareCheckpoint(consumerCheckpoints()) {
+      job.run()
+      finishCheckpoint(job)
+    }
+    end()
+    try? store.close()
+  }
+}

@@ -1,0 +1,249 @@
+import Bytes
+import Configuration
+import Crypto
+import JetStreamAPI
+import MessageStore
+
+// Requests about a stream's consumers (FEATURES 6.2, 7.019 to 7.029).
+
+extension StreamRunner {
+  private var isStrict: Bool { loop.service.options.strict }
+  private var nowStamp: Timestamp { Timestamp(unixNanoseconds: loop.wallNow) }
+
+  private func named(_ request: APIRequest) throws(JetStreamError) -> ConsumerRunner {
+    guard let consumer = consumers[request.subject.consumer] else { throw .consumerNotFound }
+    return consumer
+  }
+
+  private func information(_ consumer: ConsumerRunner) -> ConsumerInfo {
+    consumer.machine.info(port: consumer, now: consumer.now)
+      .withAnsweredMetadata(serverVersion: Version.compatibleServer)
+  }
+
+  // MARK: create
+
+  func createConsumer(_ request: APIRequest) throws(JetStreamError) {
+    var wanted = try ConsumerCreateRequest.decode(request.payload, isStrict: isStrict)
+    try wanted.bind(to: request.plainSubject)
+    if let failure { throw .streamStoreFailed(failure) }
+    if let claimed = claimedIdentity(request), !claimed.isEmpty, isForStream(wanted.configuration),
+      claimed != identityOfStream
+    {
+      throw .consumerStreamIdentityMismatch(identityOfStream)
+    }
+    let name = wanted.configuration.isDurable ? wanted.configuration.durableName : wanted.configuration.name
+    let existing = consumers[name]
+    let plan = try wanted.plan(
+      consumerContext,
+      existing: existing.map { ConsumerNeighbour(name: $0.name, configuration: $0.machine.configuration) },
+      others: neighbours
+    ) { subject in
+      Array(subject.utf8).withUnsafeBytes { handle.account.account.hasInterest(in: $0) }
+    }
+    switch plan {
+    case .create(let configuration): create(configuration, request)
+    case .update(let configuration):
+      guard let existing else { throw .consumerDoesNotExist }
+      change(existing, to: configuration)
+      answerCreate(existing, request)
+    }
+  }
+
+  private func create(_ wanted: ConsumerConfiguration, _ request: APIRequest) {
+    let name = wanted.isDurable ? wanted.durableName : wanted.name.isEmpty ? newConsumerName() : wanted.name
+    let number = nextConsumerNumber
+    nextConsumerNumber += 1
+    let machine = ConsumerMachine(
+      identity: identity(of: wanted, named: name, created: nowStamp), configuration: wanted,
+      state: ConsumerState(policy: wanted.ackPolicy))
+    let consumer = ConsumerRunner(self, number: number, machine: machine)
+    add(consumer)
+    note(consumer)
+    consumer.machine.start(port: consumer, now: consumer.now)
+    consumer.settle()
+    publish(.created, about: consumer.name)
+    // Clients count from the answer: nothing is delivered before it.
+    let answer = ConsumerCreateAnswer(information(consumer)).answer()
+    let header = identityHeader(of: consumer)
+    consumer.isWaiting = true
+    loop.afterEverythingInFlight { [self] in
+      request.answer(answer, header: header, on: loop)
+      consumer.isWaiting = false
+      loop.schedule(consumer)
+    }
+  }
+
+  private func newConsumerName() -> String {
+    while true {
+      let name = String(NUID.next().suffix(8))
+      if consumers[name] == nil { return name }
+    }
+  }
+
+  private func answerCreate(_ consumer: ConsumerRunner, _ request: APIRequest) {
+    loop.afterEverythingInFlight { [self] in
+      request.answer(
+        ConsumerCreateAnswer(information(consumer)).answer(), header: identityHeader(of: consumer), on: loop)
+    }
+  }
+
+  // MARK: identity of the stream
+
+  /// What changes when a stream is made anew: streams that read this one tell it from an earlier one by that.
+  private var identityOfStream: String { ShortHash.make(RFC3339.string(Timestamp(unixNanoseconds: handle.created))) }
+
+  private var identityHeader: [UInt8] { Array("NATS/1.0\r\nNats-Stream-Identity: \(identityOfStream)\r\n\r\n".utf8) }
+
+  private func identityHeader(of consumer: ConsumerRunner) -> [UInt8] {
+    isForStream(consumer.machine.configuration) ? identityHeader : []
+  }
+
+  /// The identity that a request is meant for; nil when it tells none.
+  private func claimedIdentity(_ request: APIRequest) -> String? {
+    request.header.withUnsafeBytes { headerValue("Nats-Stream-Identity", in: $0) }
+  }
+
+  /// Consumers that other streams make to read this one.
+  private func isForStream(_ configuration: ConsumerConfiguration) -> Bool {
+    configuration.direct || configuration.sourcing
+  }
+
+  /// Takes a consumer in.
+  func add(_ consumer: ConsumerRunner) {
+    consumers[consumer.name] = consumer
+    handle.account.noteConsumer(consumer.name, of: handle, consumer.summary)
+    if consumer.machine.configuration.isPush { handle.account.watchInterest(for: handle) }
+  }
+
+  /// Logs a consumer's configuration.
+  private func note(_ consumer: ConsumerRunner) {
+    guard consumer.isLogged else { return }
+    let entry = RecoveredConsumer.entry(
+      number: consumer.number, name: consumer.name,
+      created: consumer.machine.identity.created.unixNanoseconds, configuration: consumer.machine.configuration)
+    entry.withUnsafeBytes { append(.consumer, $0, reply: .empty) }
+  }
+
+  private func change(_ consumer: ConsumerRunner, to configuration: ConsumerConfiguration) {
+    consumer.take(configuration)
+    handle.account.noteConsumer(consumer.name, of: handle, consumer.summary)
+    note(consumer)
+    consumer.settle()
+    loop.schedule(consumer)
+  }
+
+  // MARK: lists
+
+  private var visible: [ConsumerRunner] {
+    consumers.values.filter { !$0.machine.configuration.direct }.sorted { $0.name < $1.name }
+  }
+
+  private func listRequest(_ request: APIRequest) throws(JetStreamError) -> ConsumerListRequest {
+    if !request.hasJSON { return ConsumerListRequest() }
+    return try ConsumerListRequest.decode(request.payload, isStrict: isStrict)
+  }
+
+  func answerConsumerNames(_ request: APIRequest) throws(JetStreamError) {
+    let wanted = try listRequest(request)
+    loop.afterEverythingInFlight { [self] in
+      request.answer(ConsumerNamesAnswer(all: visible.map(\.name), request: wanted).answer(), on: loop)
+    }
+  }
+
+  func answerConsumerList(_ request: APIRequest) throws(JetStreamError) {
+    let wanted = try listRequest(request)
+    loop.afterEverythingInFlight { [self] in
+      let (names, page) = wanted.page(of: visible.map(\.name), limit: APILimits.list)
+      let infos = names.compactMap { name in
+        consumers[name].map { $0.machine.info(port: $0, now: $0.now) }
+      }
+      request.answer(ConsumerListAnswer(infos, page: page).answer(), on: loop)
+    }
+  }
+
+  func answerConsumerInfo(_ request: APIRequest) throws(JetStreamError) {
+    if !request.isEmpty { throw .notEmptyRequest }
+    loop.afterEverythingInFlight { [self] in
+      guard let consumer = consumers[request.subject.consumer] else {
+        request.refuse(.consumerNotFound, on: loop)
+        return
+      }
+      request.answer(ConsumerInfoAnswer(information(consumer)).answer(), on: loop)
+    }
+  }
+
+  // MARK: delete
+
+  func deleteConsumer(_ request: APIRequest) throws(JetStreamError) {
+    if !request.isEmpty { throw .notEmptyRequest }
+    let consumer = try named(request)
+    remove(consumer)
+    loop.afterEverythingInFlight { [self] in
+      request.answer(ConsumerDeleteAnswer().answer(), on: loop)
+    }
+  }
+
+  /// Nobody has used it for long.
+  func deleteInactive(_ consumer: ConsumerRunner) { remove(consumer) }
+
+  private func remove(_ consumer: ConsumerRunner) {
+    guard !consumer.isOver else { return }
+    consumer.machine.dismissWaiting(.consumerDeleted, port: consumer)
+    consumer.end()
+    consumers[consumer.name] = nil
+    forgetLastConsumer()
+    handle.account.noteConsumer(consumer.name, of: handle, nil)
+    if consumer.isLogged {
+      withUnsafeBytes(of: consumer.number.littleEndian) { append(.consumerDeleted, $0, reply: .empty) }
+    }
+    publish(.deleted, about: consumer.name)
+    if configuration.retention == .interest {
+      loop.afterEverythingInFlight { [self] in releaseUnneeded() }
+    }
+  }
+
+  // MARK: pause, unpin, reset
+
+  func pauseConsumer(_ request: APIRequest) throws(JetStreamError) {
+    let wanted = try request.payload.withUnsafeBytes { bytes in
+      Result { () throws(JetStreamError) in try ConsumerPauseRequest.decodePause(bytes, isStrict: isStrict) }
+    }.get()
+    let consumer = try named(request)
+    change(consumer, to: wanted.applied(to: consumer.machine.configuration))
+    loop.afterEverythingInFlight { [self] in
+      request.answer(ConsumerPauseAnswer(wanted, now: nowStamp).answer(), on: loop)
+    }
+  }
+
+  func unpinConsumer(_ request: APIRequest) throws(JetStreamError) {
+    let wanted = try request.payload.withUnsafeBytes { bytes in
+      Result { () throws(JetStreamError) in try ConsumerUnpinRequest.decodeUnpin(bytes) }
+    }.get()
+    let consumer = try named(request)
+    guard consumer.machine.configuration.priorityGroups.contains(wanted.group) else {
+      throw .consumerInvalidPriorityGroup
+    }
+    consumer.machine.unpin(group: wanted.group, port: consumer)
+    loop.schedule(consumer)
+    request.answer(ConsumerUnpinAnswer().answer(), on: loop)
+  }
+
+  func resetConsumer(_ request: APIRequest) throws(JetStreamError) {
+    let wanted = try request.payload.withUnsafeBytes { bytes in
+      Result { () throws(JetStreamError) in try ConsumerResetRequest.decodeReset(bytes) }
+    }.get()
+    guard let consumer = consumers[request.subject.consumer] else {
+      // Nobody listens for a consumer that is not there.
+      loop.service.requestEnded()
+      return
+    }
+    let next = try consumer.machine.reset(to: wanted.sequence, port: consumer, now: consumer.now)
+    consumer.settle()
+    loop.schedule(consumer)
+    loop.afterEverythingInFlight { [self] in
+      request.answer(
+        ConsumerResetAnswer(information(consumer), sequence: next).answer(),
+        header: claimedIdentity(request) == nil ? [] : identityHeader, on: loop)
+    }
+  }
+}

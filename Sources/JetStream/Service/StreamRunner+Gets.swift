@@ -1,0 +1,261 @@
+import Broker
+import Bytes
+import JetStreamAPI
+import MessageStore
+
+// Reading single messages: STREAM.MSG.GET and direct gets (FEATURES 5.098, 8.001 to 8.009).
+
+extension StreamRunner {
+  func getMessage(_ request: APIRequest) throws(JetStreamError) {
+    if request.isEmpty { throw .badRequest }
+    let wanted = try MessageGetRequest.decode(request.payload, isStrict: loop.service.options.strict)
+    try wanted.validate()
+    let found: StoredMessage?
+    do {
+      found = try message(wanted)
+    } catch {
+      throw .noMessageFound
+    }
+    guard let found else { throw .noMessageFound }
+    let answer = MessageGetAnswer(
+      subject: String(decoding: found.subject, as: UTF8.self), sequence: found.sequence,
+      header: wanted.noHeaders ? [] : Array(found.header), payload: Array(found.payload),
+      time: Timestamp(unixNanoseconds: found.timestamp))
+    request.answer(answer.answer(), on: loop)
+  }
+
+  /// The one message that a request without a batch is about.
+  private func message(_ wanted: MessageGetRequest) throws(StoreError) -> StoredMessage? {
+    var sequence = wanted.sequence
+    if let time = wanted.startTime { sequence = try store.firstSequence(atOrAfter: time.unixNanoseconds) }
+    if !wanted.nextBySubject.isEmpty {
+      return try store.next(from: sequence, matching: SubjectFilters(wanted.nextBySubject))
+    }
+    if !wanted.lastBySubject.isEmpty { return try last(wanted.lastBySubject) }
+    return try store.load(sequence)
+  }
+
+  private func last(_ subject: String) throws(StoreError) -> StoredMessage? {
+    let filters = SubjectFilters(subject)
+    if let literal = filters.literal {
+      let sequence: Result<UInt64?, StoreError> = literal.withUnsafeBytes { bytes in
+        Result { () throws(StoreError) in try store.lastSequence(of: bytes) }
+      }
+      guard let sequence = try sequence.get() else { return nil }
+      return try store.load(sequence)
+    }
+    return try store.previous(through: .max, matching: filters)
+  }
+
+  // MARK: direct gets
+
+  /// A message to `$JS.API.DIRECT.GET.<stream>[.<subject>]`.
+  func directGet(_ message: Message) {
+    guard message.reply != nil, message.replyLength > 0 else { return }
+    let body = message.bodyBytes
+    let header = UnsafeRawBufferPointer(rebasing: body[..<message.headerLength])
+    let payload = UnsafeRawBufferPointer(rebasing: body[message.headerLength...])
+    let reply = message.replyBytes
+    if refusesRequiredLevel(header) {
+      sendStatus("NATS/1.0 412 Required Api Level\r\n\r\n", to: reply)
+      return
+    }
+    do throws(DirectGetStatus) {
+      let wanted: MessageGetRequest
+      if let subject = directSubject(message.subjectBytes) {
+        wanted = try MessageGetRequest.direct(subject: subject, payload)
+      } else {
+        wanted = try MessageGetRequest.direct(payload)
+      }
+      answer(wanted, to: Array(reply))
+    } catch {
+      sendStatus(error.header, to: reply)
+    }
+  }
+
+  /// What follows the stream's name in the subject.
+  private func directSubject(_ subject: UnsafeRawBufferPointer) -> String? {
+    guard let name = subject.position(afterToken: "GET") else { return nil }
+    let rest = subject[name...]
+    guard let dot = rest.firstIndex(of: UInt8(ascii: ".")) else { return nil }
+    return String(decoding: rest[(dot + 1)...], as: UTF8.self)
+  }
+
+  private func answer(_ wanted: MessageGetRequest, to reply: [UInt8]) {
+    do {
+      if !wanted.multiLast.isEmpty {
+        try answerMultiLast(wanted, reply)
+      } else if wanted.batch != 0 {
+        try answerBatch(wanted, reply)
+      } else if let found = try self.message(wanted) {
+        send(found, pending: nil, wanted, to: reply)
+      } else {
+        reply.withUnsafeBytes { sendStatus("NATS/1.0 404 Message Not Found\r\n\r\n", to: $0) }
+      }
+    } catch {
+      reply.withUnsafeBytes { sendStatus("NATS/1.0 404 Message Not Found\r\n\r\n", to: $0) }
+    }
+  }
+
+  private var defaultBytes: Int { Int(clamping: loop.service.server.options.maxPending) }
+
+  private func answerBatch(_ wanted: MessageGetRequest, _ reply: [UInt8]) throws(StoreError) {
+    var sequence = wanted.sequence
+    if let time = wanted.startTime { sequence = try store.firstSequence(atOrAfter: time.unixNanoseconds) }
+    let filters = wanted.nextBySubject.isEmpty ? SubjectFilters.everything : SubjectFilters(wanted.nextBySubject)
+    var pending = try store.pending(from: sequence, matching: filters).messages
+    let limit = wanted.maximumBytes > 0 ? wanted.maximumBytes : defaultBytes
+    var last: UInt64 = 0
+    var bytes = 0
+    for position in 0..<max(wanted.batch, 0) {
+      guard let found = try store.next(from: sequence, matching: filters) else {
+        if position > 0, wanted.batch > 1 { break }
+        reply.withUnsafeBytes { sendStatus("NATS/1.0 404 Message Not Found\r\n\r\n", to: $0) }
+        return
+      }
+      sequence = found.sequence + 1
+      // As nats-server: without headers nobody counts.
+      if pending > 0, !wanted.noHeaders { pending -= 1 }
+      let size = found.subject.count + found.header.count + found.payload.count
+      let current = found.sequence
+      send(found, pending: (pending, last), wanted, to: reply)
+      last = current
+      bytes += size
+      if bytes >= limit { break }
+    }
+    end("Nats-Num-Pending: \(pending)\r\nNats-Last-Sequence: \(last)\r\n", to: reply)
+  }
+
+  private func answerMultiLast(_ wanted: MessageGetRequest, _ reply: [UInt8]) throws(StoreError) {
+    var through = wanted.upToSequence
+    if let time = wanted.upToTime {
+      let next = try store.firstSequence(atOrAfter: time.unixNanoseconds)
+      if next <= store.firstSequence {
+        reply.withUnsafeBytes { sendStatus("NATS/1.0 404 No Results\r\n\r\n", to: $0) }
+        return
+      }
+      through = next - 1
+    }
+    if through == 0 { through = store.lastSequence }
+    let found = try store.lastPerSubject(
+      SubjectFilters(wanted.multiLast), through: through, limit: MessageGetRequest.maximumMultiLast)
+    guard var sequences = found else {
+      reply.withUnsafeBytes { sendStatus("NATS/1.0 413 Too Many Results\r\n\r\n", to: $0) }
+      return
+    }
+    sequences.removeAll { $0 < wanted.sequence }
+    if sequences.isEmpty {
+      reply.withUnsafeBytes { sendStatus("NATS/1.0 404 No Results\r\n\r\n", to: $0) }
+      return
+    }
+    let limit = wanted.maximumBytes > 0 ? wanted.maximumBytes : defaultBytes
+    var pending = UInt64(sequences.count)
+    var last: UInt64 = 0
+    var bytes = 0
+    for (position, sequence) in sequences.enumerated() {
+      guard let message = try store.load(sequence) else {
+        reply.withUnsafeBytes { sendStatus("NATS/1.0 404 Message Not Found\r\n\r\n", to: $0) }
+        return
+      }
+      pending -= 1
+      bytes += message.subject.count + message.header.count + message.payload.count
+      send(message, pending: (pending, last), wanted, to: reply)
+      last = sequence
+      if bytes >= limit || (wanted.batch > 0 && position + 1 >= wanted.batch) { break }
+    }
+    end(
+      "Nats-Num-Pending: \(pending)\r\nNats-Last-Sequence: \(last)\r\nNats-UpTo-Sequence: \(through)\r\n", to: reply)
+  }
+
+  /// - Parameter pending: what follows, and the sequence sent before; only in batches.
+  private func send(
+    _ message: StoredMessage, pending: (UInt64, UInt64)?, _ wanted: MessageGetRequest, to reply: [UInt8]
+  ) {
+    var header: [UInt8] = []
+    if !wanted.noHeaders || !wanted.multiLast.isEmpty {
+      header.reserveCapacity(message.header.count + 256)
+      if message.header.count > 2 {
+        header += message.header.dropLast(2)
+      } else {
+        header += Array("NATS/1.0\r\n".utf8)
+      }
+      header += Array("Nats-Stream: \(handle.name)\r\nNats-Subject: ".utf8)
+      header += message.subject
+      header += Array("\r\nNats-Sequence: \(message.sequence)\r\nNats-Time-Stamp: ".utf8)
+      header += Array(RFC3339.string(Timestamp(unixNanoseconds: message.timestamp)).utf8)
+      header += Array("\r\n".utf8)
+      if let (next, last) = pending {
+        header += Array("Nats-Num-Pending: \(next)\r\nNats-Last-Sequence: \(last)\r\n".utf8)
+      }
+      header += Array("\r\n".utf8)
+    }
+    reply.withUnsafeBytes { reply in
+      header.withUnsafeBytes { header in
+        _ = loop.send(
+          to: reply, showing: .empty, reply: .empty, header: header, payload: message.payload,
+          in: handle.account.account)
+      }
+    }
+  }
+
+  private func end(_ fields: String, to reply: [UInt8]) {
+    let header = Array("NATS/1.0 204 EOB\r\n\(fields)\r\n".utf8)
+    reply.withUnsafeBytes { reply in
+      header.withUnsafeBytes {
+        _ = loop.send(
+          to: reply, showing: .empty, reply: .empty, header: $0, payload: .empty, in: handle.account.account)
+      }
+    }
+  }
+
+  private func sendStatus(_ status: StaticString, to reply: UnsafeRawBufferPointer) {
+    let header = UnsafeRawBufferPointer(start: status.utf8Start, count: status.utf8CodeUnitCount)
+    _ = loop.send(
+      to: reply, showing: .empty, reply: .empty, header: header, payload: .empty, in: handle.account.account)
+  }
+}
+
+/// Whether a request's header asks for a level of the API that this server does not have (FEATURES 5.084).
+func refusesRequiredLevel(_ header: UnsafeRawBufferPointer) -> Bool {
+  guard let value = headerValue("Nats-Required-Api-Level", in: header) else { return false }
+  return AssetMetadata.refusesRequiredLevel(value)
+}
+
+/// The first value of a field, without the blanks around it; nil without the field.
+func headerValue(_ name: StaticString, in header: UnsafeRawBufferPointer) -> String? {
+  let length = name.utf8CodeUnitCount
+  guard header.count > length + 12 else { return nil }
+  var line = 0
+  while line < header.count {
+    guard let end = header[line...].firstIndex(of: 0x0A) else { return nil }
+    if end - line > length, header[line + length] == UInt8(ascii: ":"),
+      header[line..<(line + length)].elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: length))
+    {
+      var start = line + length + 1
+      var stop = end
+      while start < stop, header[start] == 0x20 { start += 1 }
+      while stop > start, header[stop - 1] == 0x0D || header[stop - 1] == 0x20 { stop -= 1 }
+      return String(decoding: header[start..<stop], as: UTF8.self)
+    }
+    line = end + 1
+  }
+  return nil
+}
+
+extension UnsafeRawBufferPointer {
+  /// Where the token behind the first one of that text begins.
+  fileprivate func position(afterToken text: StaticString) -> Int? {
+    let length = text.utf8CodeUnitCount
+    var start = 0
+    while start < count {
+      let end = self[start...].firstIndex(of: UInt8(ascii: ".")) ?? count
+      if end - start == length,
+        self[start..<end].elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: length))
+      {
+        return end < count ? end + 1 : nil
+      }
+      start = end + 1
+    }
+    return nil
+  }
+}

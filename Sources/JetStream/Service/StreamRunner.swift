@@ -1,0 +1,542 @@
+import Broker
+import Bytes
+import Crypto
+import Glibc
+import JSON
+import JetStreamAPI
+import Journal
+import MessageStore
+import Reactor
+
+/// A stream at work on its loop: takes what arrives, has it decided (`StreamRules`), sends it to the journal, applies
+/// what is durable, answers and wakes consumers. Confined to the stream's loop, or before that to whoever opens it.
+final class StreamRunner: @unchecked Sendable {
+  /// Ends, as the handle's hold on the runner does, when the stream is deleted.
+  let handle: StreamHandle
+  unowned(unsafe) let loop: JetStreamLoop
+  let store: StreamStore
+  /// Where the rules lie: a copy of them for every call would cost more than the call.
+  private let rulesPlace = UnsafeMutablePointer<StreamRules>.allocate(capacity: 1)
+  /// What is looked at for every message.
+  private var isSilent = false
+  var consumers: [String: ConsumerRunner] = [:]
+  var nextConsumerNumber: UInt64 = 1
+  var output = StreamOutput()
+
+  /// Entries that are not applied yet.
+  private(set) var inFlightCount = 0
+  /// What the stream was told to begin with when it was made, or last opened.
+  let firstConfigured: UInt64
+  /// The consumer that was asked for last.
+  var lastConsumer: ConsumerRunner?
+  /// Messages that wait until nothing is in flight, each with a copy of its bytes.
+  private var held: [HeldMessage] = []
+  /// The last record of the journal that is contained in the store.
+  var appliedLog: LogSequence = 0
+  /// As of the last checkpoint.
+  var checkpointedLog: LogSequence = 0
+  var isCheckpointing = false
+  /// The loop knows that there is something to checkpoint.
+  var isDirty = false
+  var dirtySince: Int64 = 0
+  /// Bytes of entries since the last checkpoint.
+  var bytesSinceCheckpoint = 0
+  /// Why it takes nothing any more.
+  private(set) var failure: String?
+  var isOver = false
+  private var tickTimer: TimerToken?
+  private var tickDue = Int64.max
+  /// Consumers have been told of everything up to here.
+  var announced: UInt64 = 0
+  private var countedBytes: UInt64 = 0
+  private var answerBytes: [UInt8] = []
+  /// Consumers as recovery finds them, before they run.
+  var recovering: [UInt64: RecoveredConsumer] = [:]
+
+  init(_ handle: StreamHandle, store: StreamStore) {
+    self.handle = handle
+    self.loop = handle.loop
+    self.store = store
+    firstConfigured = handle.configuration.firstSequence
+    let service = handle.account.service
+    var setup = StreamSetup(handle.configuration)
+    setup.domain = service.domain
+    setup.maximumPayload = service.server.options.maxPayload
+    setup.batches = service.batchLimits
+    setup.inFlight = service.batchesInFlight
+    if handle.configuration.firstSequence > 1, store.lastSequence == 0, store.messages == 0 {
+      try? store.reset(firstSequence: handle.configuration.firstSequence)
+    }
+    rulesPlace.initialize(to: StreamRules(setup, store: store))
+    isSilent = handle.configuration.noAcknowledgement
+    announced = store.lastSequence
+    rules.hasInterest = { [unowned self] subject in consumers.values.contains { $0.matches(subject) } }
+  }
+
+  deinit {
+    rulesPlace.deinitialize(count: 1)
+    rulesPlace.deallocate()
+  }
+
+  /// What the stream accepts and what follows from it.
+  var rules: StreamRules {
+    @inline(__always) unsafeAddress { UnsafePointer(rulesPlace) }
+    @inline(__always) unsafeMutableAddress { rulesPlace }
+  }
+
+  var configuration: StreamConfiguration { rules.configuration }
+  /// What it does goes to the journal.
+  var isLogged: Bool { store.backing == .file }
+  private var account: Account { handle.account.account }
+  private var worker: Worker { loop.worker }
+
+  /// On the loop, when the stream begins to live there.
+  func begin() {
+    countUse()
+    if !configuration.subjects.isEmpty { listen() }
+    setDirectGets()
+    for consumer in consumers.values { loop.schedule(consumer) }
+    scheduleTick()
+  }
+
+  // MARK: listening
+
+  private var listeners: [String: StreamListener] = [:]
+
+  /// Hears exactly the configured subjects.
+  private func listen() {
+    let wanted = Set(configuration.subjects)
+    for (subject, listener) in listeners where !wanted.contains(subject) {
+      account.unlisten(listener, retire: loop.service.server.retire)
+      listeners[subject] = nil
+    }
+    for subject in wanted where listeners[subject] == nil {
+      let listener = StreamListener(handle)
+      listeners[subject] = listener
+      account.listen(to: Array(subject.utf8), with: listener)
+    }
+  }
+
+  private func unlisten() {
+    for listener in listeners.values { account.unlisten(listener, retire: loop.service.server.retire) }
+    listeners = [:]
+  }
+
+  private func setDirectGets() { handle.answersDirectGets = configuration.allowDirect && failure == nil }
+
+  // MARK: publishing
+
+  /// A message for one of the stream's subjects.
+  func publish(_ message: Message) {
+    if held.isEmpty {
+      propose(message)
+    } else {
+      held.append(HeldMessage(message))
+    }
+  }
+
+  private func propose(_ message: Message) {
+    let body = message.bodyBytes
+    let reply = UnsafeRawBufferPointer(start: message.reply, count: message.reply == nil ? 0 : message.replyLength)
+    let inbound = InboundMessage(
+      subject: message.subjectBytes, reply: reply,
+      header: UnsafeRawBufferPointer(rebasing: body[..<message.headerLength]),
+      payload: UnsafeRawBufferPointer(rebasing: body[message.headerLength...]))
+    if let failure {
+      answer(.refused(.streamStoreFailed(failure)), to: reply)
+      return
+    }
+    rules.resources = loop.service.resources(for: self)
+    output.removeAll()
+    switch rules.propose(inbound, now: loop.wallNow, output: &output) {
+    case .journal: append(output.entries, reply: reply)
+    case .answer(let answer):
+      // The end of a fast batch comes behind what is said of its last message.
+      sendReplies()
+      answerLater(answer, reply)
+      // A batch that waits for its next message has a deadline, and no entry that would set the timer.
+      if Self.nextTick(&rules) < tickDue { scheduleTick() }
+    case .wait: held.append(HeldMessage(message))
+    }
+    carryOut()
+  }
+
+  /// Sends entries on their way; the reply belongs to the last one.
+  func append(_ entries: StreamEntries, reply: UnsafeRawBufferPointer) {
+    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+    for index in 0..<entries.count {
+      let own = index == entries.count - 1 ? reply : nothing
+      entries.withEntry(index) { append(entries.kind(index), $0, reply: own) }
+    }
+  }
+
+  func append(_ kind: StreamEntryKind, _ entry: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer) {
+    guard isLogged else {
+      apply(kind, entry, reply: reply)
+      return
+    }
+    inFlightCount += 1
+    loop.append(kind.rawValue, entry, reply: reply, of: self)
+  }
+
+  private func answerLater(_ answer: PublishAnswer, _ reply: UnsafeRawBufferPointer) {
+    if reply.isEmpty { return }
+    if inFlightCount == 0 {
+      self.answer(answer, to: reply)
+      return
+    }
+    let reply = Array(reply)
+    loop.afterEverythingInFlight { [self] in
+      reply.withUnsafeBytes { self.answer(answer, to: $0) }
+    }
+  }
+
+  private func answer(_ answer: PublishAnswer, to reply: UnsafeRawBufferPointer) {
+    if reply.isEmpty || answer == .none { return }
+    if isSilent {
+      guard case .refused = answer else { return }
+    }
+    answerBytes.removeAll(keepingCapacity: true)
+    Self.append(answer, &rules, &answerBytes)
+    answerBytes.withUnsafeBytes { send($0, to: reply) }
+  }
+
+  // Called with the rules in place: for a read of a property they would be copied.
+
+  @inline(never)
+  private static func append(_ answer: PublishAnswer, _ rules: inout StreamRules, _ bytes: inout [UInt8]) {
+    rules.append(answer, to: &bytes)
+  }
+
+  @inline(never)
+  private static func nextTick(_ rules: inout StreamRules) -> Int64 { rules.nextTick ?? .max }
+
+  private func send(_ payload: UnsafeRawBufferPointer, to subject: UnsafeRawBufferPointer) {
+    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+    _ = loop.send(to: subject, showing: nothing, reply: nothing, header: nothing, payload: payload, in: account)
+  }
+
+  /// What waited until nothing was in flight.
+  func resumeHeld() {
+    while !held.isEmpty, inFlightCount == 0, loop.hasRoom {
+      let messages = held
+      held = []
+      for (position, message) in messages.enumerated() {
+        message.withMessage { propose($0) }
+        if held.isEmpty { continue }
+        held += messages[(position + 1)...]
+        break
+      }
+    }
+  }
+
+  // MARK: applying
+
+  /// An entry has become durable.
+  func committed(_ kind: UInt8, _ entry: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer, _ log: LogSequence) {
+    inFlightCount -= 1
+    if isOver { return }
+    appliedLog = log
+    bytesSinceCheckpoint += entry.count
+    loop.noteDirty(self)
+    if let kind = StreamEntryKind(rawValue: kind) { apply(kind, entry, reply: reply) }
+    if inFlightCount == 0, !held.isEmpty { loop.resumeLater(self) }
+  }
+
+  /// The journal has refused it, or has failed: it will not be stored.
+  func lost(_ reply: UnsafeRawBufferPointer, _ reason: String) {
+    inFlightCount -= 1
+    fail(reason)
+    answer(.refused(.streamStoreFailed(reason)), to: reply)
+  }
+
+  private func apply(_ kind: StreamEntryKind, _ entry: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer) {
+    switch kind {
+    case .put, .delete, .purge: applyChange(kind, entry, reply: reply)
+    case .consumer, .consumerDeleted, .consumerDelta, .consumerReset: break
+    }
+  }
+
+  private func applyChange(
+    _ kind: StreamEntryKind, _ entry: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer
+  ) {
+    output.removeAll()
+    let applied: Applied
+    do {
+      applied = try rules.apply(kind, entry, reply: reply, output: &output)
+    } catch {
+      fail("\(error)")
+      answer(.refused(.streamStoreFailed("\(error)")), to: reply)
+      return
+    }
+    switch applied {
+    case .put(_, let stored, let answer):
+      if stored { announce(entry) }
+      self.answer(answer, to: reply)
+    case .staged: answer(.staged, to: reply)
+    case .deleted(let existed): finishRequest { $0.finishDelete(existed, on: loop) }
+    case .purged(let count): finishRequest { $0.finishPurge(count, on: loop) }
+    case .ignored: break
+    }
+    carryOut()
+    countUse()
+    scheduleTick()
+  }
+
+  /// Purges and removals that were asked for, in the order of their entries.
+  private var changeRequests: [APIRequest] = []
+
+  func expectChange(_ request: APIRequest) { changeRequests.append(request) }
+
+  private func finishRequest(_ body: (APIRequest) -> Void) {
+    if changeRequests.isEmpty { return }
+    body(changeRequests.removeFirst())
+  }
+
+  /// Tells consumers of stored messages.
+  private func announce(_ entry: UnsafeRawBufferPointer) {
+    let last = store.lastSequence
+    if consumers.isEmpty || last <= announced {
+      announced = max(announced, last)
+      return
+    }
+    if last == announced + 1, let put = PutEntry(entry) {
+      announce(last, put.subject)
+    } else {
+      var sequence = announced + 1
+      while sequence <= last {
+        let found: StoredMessage?? = reading { () throws(StoreError) in
+          try store.next(from: sequence, matching: .everything)
+        }
+        guard let message = found ?? nil, message.sequence <= last else { break }
+        announce(message.sequence, message.subject)
+        sequence = message.sequence + 1
+      }
+    }
+    announced = last
+  }
+
+  private func announce(_ sequence: UInt64, _ subject: UnsafeRawBufferPointer) {
+    for consumer in consumers.values where consumer.matches(subject) {
+      consumer.machine.stored(sequence, matches: true)
+      loop.schedule(consumer)
+    }
+  }
+
+  /// What a call of the rules has left to be done.
+  private func carryOut() {
+    if output.isEmpty { return }
+    sendReplies()
+    for message in output.republished { republish(message) }
+    if !output.removed.isEmpty {
+      for consumer in consumers.values { consumer.removed(output.removed) }
+    }
+    if !output.purges.isEmpty {
+      for consumer in consumers.values { consumer.purged() }
+    }
+    for batch in output.abandonedBatches {
+      publish(Advisory.batchAbandoned(batch.id, batch.reason, stream: handle.name, loop.advisoryHead()))
+    }
+    if let problem = output.storeError {
+      loop.service.server.logger.error("JetStream stream \(handle.name): \(problem)")
+    }
+  }
+
+  private func sendReplies() {
+    for reply in output.replies {
+      reply.subject.withUnsafeBytes { subject in reply.payload.withUnsafeBytes { send($0, to: subject) } }
+    }
+    output.replies.removeAll()
+  }
+
+  private func republish(_ message: Republication) {
+    message.subject.withUnsafeBytes { subject in
+      message.header.withUnsafeBytes { header in
+        message.payload.withUnsafeBytes { payload in
+          let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+          _ = loop.send(
+            to: subject, showing: nothing, reply: nothing, header: header, payload: payload, in: account)
+        }
+      }
+    }
+  }
+
+  func publish(_ advisory: Advisory) { loop.publish(advisory, in: account) }
+
+  func publish(_ advisory: ConsumerAdvisory, about consumer: String) {
+    let origin = ConsumerAdvisory.Origin(
+      account: account.name, stream: handle.name, consumer: consumer, domain: loop.service.domain)
+    let subject = Array(advisory.subject(origin).utf8)
+    guard subject.withUnsafeBytes({ account.hasInterest(in: $0) }) else { return }
+    let payload = advisory.json(origin, id: NUID.next(), time: Timestamp(unixNanoseconds: loop.wallNow))
+    worker.publishSoon(ServerMessage(account: account, subject: subject, payload: payload))
+  }
+
+  // MARK: time
+
+  private func scheduleTick() {
+    let due = Self.nextTick(&rules)
+    if due == tickDue { return }
+    if let tickTimer { worker.loop.cancel(tickTimer) }
+    tickTimer = nil
+    tickDue = due
+    guard due < .max, !isOver else { return }
+    tickTimer = worker.loop.schedule(afterNanoseconds: max(0, due - loop.wallNow)) { [weak self] in
+      guard let self else { return }
+      self.tickTimer = nil
+      self.tickDue = .max
+      self.tick()
+    }
+  }
+
+  private func tick() {
+    guard failure == nil, !isOver else { return }
+    output.removeAll()
+    do {
+      try rules.tick(now: loop.wallNow, output: &output)
+    } catch {
+      fail("\(error)")
+      return
+    }
+    append(output.entries, reply: UnsafeRawBufferPointer(start: nil, count: 0))
+    carryOut()
+    countUse()
+    scheduleTick()
+  }
+
+  // MARK: configuration
+
+  /// Takes over a changed configuration when nothing is in flight.
+  func update(_ configuration: StreamConfiguration, then: @escaping () -> Void) {
+    guard inFlightCount == 0 else {
+      loop.afterEverythingInFlight { [self] in update(configuration, then: then) }
+      return
+    }
+    output.removeAll()
+    do {
+      try rules.update(configuration, now: loop.wallNow, output: &output)
+    } catch {
+      fail("\(error)")
+    }
+    append(output.entries, reply: UnsafeRawBufferPointer(start: nil, count: 0))
+    carryOut()
+    isSilent = configuration.noAcknowledgement
+    releaseUnneeded()
+    listen()
+    setDirectGets()
+    countUse()
+    scheduleTick()
+    then()
+  }
+
+  // MARK: reading
+
+  /// Reads the store; what cannot be read is logged and nil.
+  func reading<Result>(_ body: () throws(StoreError) -> Result?) -> Result? {
+    do {
+      return try body()
+    } catch {
+      loop.service.server.logger.error("JetStream stream '\(account.name) > \(handle.name)': \(error)")
+      return nil
+    }
+  }
+
+  /// Tells the account how much the store holds.
+  func countUse() {
+    let bytes = store.bytes
+    guard bytes != countedBytes else { return }
+    handle.account.addUse(Int64(bitPattern: bytes &- countedBytes), inMemory: !isLogged)
+    countedBytes = bytes
+  }
+
+  // MARK: failure and end
+
+  /// Takes nothing any more: what was acknowledged stays readable.
+  func fail(_ reason: String) {
+    guard failure == nil else { return }
+    failure = reason
+    loop.service.server.logger.error("JetStream stream '\(account.name) > \(handle.name)' stopped: \(reason)")
+    loop.service.streamFailed(handle, reason)
+  }
+
+  /// Ends because the account has no JetStream any more; the data stay.
+  func suspend() {
+    prepareShutDown()
+    loop.afterEverythingInFlight { [self] in
+      shutDown()
+      loop.forget(self)
+      handle.runner = nil
+    }
+  }
+
+  /// The stream is deleted.
+  func delete() {
+    end()
+    for consumer in consumers.values {
+      consumer.machine.dismissWaiting(.consumerDeleted, port: consumer)
+      publish(.deleted, about: consumer.name)
+    }
+    publish(Advisory.stream(handle.name, .delete, loop.advisoryHead()))
+    consumers = [:]
+    handle.account.addUse(-Int64(bitPattern: countedBytes), inMemory: !isLogged)
+    countedBytes = 0
+    handle.runner = nil
+    loop.forget(self)
+    loop.service.removeFiles(of: handle, store)
+  }
+
+  func end() {
+    isOver = true
+    rules.close()
+    unlisten()
+    handle.answersDirectGets = false
+    if let tickTimer { worker.loop.cancel(tickTimer) }
+    tickTimer = nil
+    for consumer in consumers.values { consumer.end() }
+    for message in held { message.withMessage { _ in } }
+    held = []
+  }
+
+  /// A consumer that has gone is not found by chance.
+  func forgetLastConsumer() { lastConsumer = nil }
+
+  /// Recovery has applied the journal up to here.
+  func recovered(through log: LogSequence, checkpointed: LogSequence) {
+    appliedLog = max(appliedLog, log)
+    checkpointedLog = checkpointed
+  }
+}
+
+/// A message that waits, with its bytes.
+private struct HeldMessage {
+  private let bytes: [UInt8]
+  private let subjectLength: Int
+  private let replyLength: Int
+  private let hasReply: Bool
+  private let headerLength: Int
+  private let size: Int
+
+  init(_ message: Message) {
+    subjectLength = message.subjectLength
+    hasReply = message.reply != nil
+    replyLength = hasReply ? message.replyLength : 0
+    headerLength = message.headerLength
+    size = message.size
+    let padding = [UInt8](repeating: 0, count: HandoffBatch.padding)
+    bytes =
+      Array(message.subjectBytes) + padding + (hasReply ? Array(message.replyBytes) : []) + padding
+      + Array(message.bodyBytes) + padding
+  }
+
+  func withMessage(_ body: (Message) -> Void) {
+    bytes.withUnsafeBytes { bytes in
+      let subject = bytes.baseAddress!
+      let reply = subject + subjectLength + HandoffBatch.padding
+      let start = reply + replyLength + HandoffBatch.padding
+      body(
+        Message(
+          subject: subject, subjectLength: subjectLength, reply: hasReply ? reply : nil, replyLength: replyLength,
+          headerLength: headerLength, body: start, size: size))
+    }
+  }
+}

@@ -1,0 +1,88 @@
+// Purges and removals on request (FEATURES 5.096, 5.097).
+
+import JetStreamAPI
+import MessageStore
+
+extension StreamRules {
+  /// Decides about a purge; `Applied.purged` tells how many left.
+  ///
+  /// - Throws: the error to be answered.
+  public mutating func proposePurge(
+    _ request: StreamPurgeRequest, output: inout StreamOutput
+  ) throws(JetStreamError) -> Proposal {
+    if configuration.isSealed { throw .streamSealed }
+    if configuration.denyPurge { throw .streamPurgeFailed("stream purge not permitted") }
+    var entry = PurgeEntry(
+      through: proposedSequence, keep: request.keep, lastSequence: 0, subject: Array(request.subject.utf8))
+    let isEverything = request.subject.isEmpty || request.subject == ">"
+    if isEverything { entry.subject = [] }
+    if request.sequence == 1 {
+      entry.through = 0
+    } else if request.sequence > 1 {
+      entry.through = min(proposedSequence, request.sequence - 1)
+      if isEverything {
+        entry.keep = 0
+        entry.lastSequence = request.sequence - 1
+        proposedSequence = max(proposedSequence, entry.lastSequence)
+      }
+    }
+    removalsInFlight += 1
+    output.entries.append(.purge, entry.bytes)
+    return .journal
+  }
+
+  /// Decides about the removal of a message; `Applied.deleted` tells whether there was one.
+  ///
+  /// - Throws: the error to be answered.
+  public mutating func proposeDelete(
+    _ request: MessageDeleteRequest, output: inout StreamOutput
+  ) throws(JetStreamError) -> Proposal {
+    if configuration.isSealed { throw .streamSealed }
+    if configuration.denyDelete { throw .streamMsgDeleteFailed("message delete not permitted") }
+    removalsInFlight += 1
+    // A message that comes later must not be removed when the entry is applied again: 0 is no message.
+    let sequence = request.sequence <= proposedSequence ? request.sequence : 0
+    output.entries.append(.delete, DeleteEntry(sequence: sequence, erases: !request.noErase).bytes)
+    return .journal
+  }
+
+  mutating func applyDelete(_ entry: DeleteEntry, output: inout StreamOutput) throws(StoreError) -> Applied {
+    if !isReplaying { removalsInFlight -= 1 }
+    return .deleted(try remove(entry.sequence, erase: entry.erases, output: &output))
+  }
+
+  mutating func applyPurge(_ entry: PurgeEntry, output: inout StreamOutput) throws(StoreError) -> Applied {
+    if !isReplaying { removalsInFlight -= 1 }
+    let filters = entry.subject.isEmpty ? SubjectFilters.everything : SubjectFilters(bytes: [entry.subject])
+    let count = try purge(filters, entry.subject, through: entry.through, keep: entry.keep, output: &output)
+    if entry.lastSequence > store.lastSequence { try store.skip(through: entry.lastSequence) }
+    return .purged(count)
+  }
+
+  /// Removes many messages and says so.
+  @discardableResult
+  mutating func purge(
+    _ filters: SubjectFilters, _ subject: [UInt8], through sequence: UInt64, keep: UInt64 = 0,
+    output: inout StreamOutput
+  ) throws(StoreError) -> UInt64 {
+    guard sequence > 0 else { return 0 }
+    let count = try store.purge(filters, through: sequence, keep: keep)
+    if count > 0 { output.purges.append(PurgedMessages(subject: subject, through: sequence, count: count)) }
+    return count
+  }
+
+  /// Removes one message and says so.
+  @discardableResult
+  mutating func remove(
+    _ sequence: UInt64, erase: Bool = false, output: inout StreamOutput
+  ) throws(StoreError) -> Bool {
+    guard try store.remove(sequence, erase: erase) != nil else { return false }
+    output.removed.append(sequence)
+    return true
+  }
+
+  /// Removes a message that no consumer needs any more (FEATURES 5.090, 5.091). False if there was none.
+  public mutating func release(_ sequence: UInt64) throws(StoreError) -> Bool {
+    try store.remove(sequence) != nil
+  }
+}

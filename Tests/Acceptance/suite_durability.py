@@ -1,0 +1,279 @@
+"""Real processes and real disks: kill -9, full disks, power failure, little memory. Nothing acknowledged may be lost."""
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import disks
+import monitoring_client
+import programs
+import servers
+import suite
+import suite_commandline
+
+SIZE = 200
+STREAM = {"name": "S", "subjects": ["s.>"], "allow_direct": True}
+CONSUMER = {"durable_name": "c", "ack_policy": "explicit", "ack_wait": 1_000_000_000, "max_ack_pending": 5000}
+# Seconds of load before the server is killed or frozen.
+SHORTEST, LONGEST = 0.4, 1.5
+KILLS = 6
+MANY_SUBJECTS, MANY_SUBJECTS_QUICK = 1_000_000, 200_000
+MEMORY_MEGABYTES = 128
+DATA_MEGABYTES, DATA_MEGABYTES_QUICK = 4096, 512
+RESTART_SECONDS = 1
+
+
+def tests(context):
+    return [
+        suite.Test("9.005 killed under load again and again", lambda: killed(context), alone=True),
+        suite.Test("6.066 consumers of a server that is killed under load", lambda: consumers(context), alone=True),
+        suite.Test("9.011 9.012 a full disk", lambda: full_disk(context), alone=True),
+        suite.Test("power failure: the disk as it was when the server froze", lambda: power(context), alone=True),
+        suite.Test("power failure: sync_interval always",
+                   lambda: power(context, "sync_interval: always"), alone=True),
+        suite.Test("128 MiB of memory: as many subjects as messages", lambda: subjects(context), alone=True),
+        suite.Test("128 MiB of memory: much data on few subjects", lambda: data(context), alone=True),
+    ]
+
+
+def store(context):
+    return programs.build(context.folder, ["durability/store.c", "robustness/common.c"])
+
+
+def start(context, *words):
+    return subprocess.Popen([str(word) for word in (store(context), *words)], stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True)
+
+
+def finish(process, seconds=120, allowed=(0,)):
+    """What the program printed at its end, as JSON."""
+    try:
+        output, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise suite.Failure(f"took longer than {seconds} s: {process.args}") from None
+    suite.check(process.returncode in allowed, f"{' '.join(process.args[1:])}: {output}")
+    return json.loads(output.splitlines()[-1])
+
+
+def run(context, *words, seconds=300, allowed=(0,)):
+    return finish(start(context, *words), seconds, allowed)
+
+
+def request(server, subject, body=None):
+    """The answer to a request to JetStream."""
+    client = monitoring_client.Client(server.port)
+    answer = client.request("$JS.API." + subject, json.dumps(body).encode() if body else b"")
+    client.close()
+    suite.check(answer is not None, f"no answer to {subject}")
+    return json.loads(answer[1])
+
+
+def must(server, subject, body=None):
+    answer = request(server, subject, body)
+    suite.check("error" not in answer, f"{subject}: {answer}")
+    return answer
+
+
+def config(folder, more=""):
+    return f"jetstream {{ store_dir: {folder}, max_mem: 64MB, max_file: 20GB, {more} }}\n"
+
+
+def load(context, server, file, count=100_000_000, window=2000):
+    return start(context, "publish", server.port, "s", 100, count, SIZE, window, file)
+
+
+def killed(context):
+    """Rounds of load, kill -9 and restart on the same folder; what was acknowledged in any round stays there."""
+    chance, kept, notes = random.Random(context.seed), [], []
+    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+    server.write_config(config(server.folder / "js"))
+    try:
+        server.start()
+        must(server, "STREAM.CREATE.S", STREAM)
+        for number in range(KILLS):
+            kept.append(context.folder / f"killed-{number}")
+            process = load(context, server, kept[-1])
+            time.sleep(chance.uniform(SHORTEST, LONGEST))
+            server.kill()
+            notes.append(finish(process)["acknowledged"])
+            suite.check(notes[-1] > 0, "nothing was acknowledged")
+            server.start()
+            for file in kept:
+                run(context, "verify", server.port, "S", file)
+    finally:
+        server.stop()
+    return f"seed {context.seed}: {sum(notes)} acknowledged in {KILLS} rounds, none lost"
+
+
+def consumers(context):
+    """What was acknowledged and confirmed is not delivered again."""
+    chance, notes = random.Random(context.seed), []
+    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+    server.write_config(config(server.folder / "js"))
+    try:
+        server.start()
+        must(server, "STREAM.CREATE.S", STREAM)
+        run(context, "publish", server.port, "s", 100, 200_000, SIZE, 5000, context.folder / "consumed")
+        for number in range(3):
+            must(server, "CONSUMER.CREATE.S.c%d" % number,
+                 {"stream_name": "S", "config": {**CONSUMER, "durable_name": f"c{number}"}})
+            file = context.folder / f"confirmed-{number}"
+            process = start(context, "consume", server.port, "S", f"c{number}", 100_000_000, 500, file)
+            time.sleep(chance.uniform(SHORTEST, LONGEST))
+            server.kill()
+            seen = finish(process)
+            suite.check(seen["confirmed"] > 0, "nothing was confirmed")
+            server.start()
+            time.sleep(1.5)  # ack_wait: what was under way comes again, what was confirmed does not
+            result = run(context, "redelivered", server.port, "S", f"c{number}", file, allowed=(0, 1))
+            notes.append(f"{seen['confirmed']} confirmed, {result['again']} of them came again")
+            if not suite_commandline.is_real_nats_server(context):
+                suite.expect(result["again"], 0, "came again though confirmed")
+            # What was acknowledged and not confirmed any more may come or not; all the rest must.
+            least = 200_000 - seen["received"]
+            suite.check(result["received"] >= least, f"{result['received']} came, not {least}: {notes[-1]}")
+    finally:
+        server.stop()
+    return f"seed {context.seed}: {'; '.join(notes)}"
+
+
+def full_disk(context):
+    """A full disk: the server says so and stops to acknowledge; with space again and a restart all is there."""
+    disks.needs_root()
+    with disks.mounted(disks.image(context.folder, 160)) as folder:
+        ballast = folder / "ballast"
+        with open(ballast, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, 30 << 20)
+        server = servers.Server(context.server, context.folder, config(folder / "js"), port=servers.free_port())
+        try:
+            server.start()
+            must(server, "STREAM.CREATE.S", STREAM)
+            acknowledged = context.folder / "full"
+            result = run(context, "publish", server.port, "s", 100, 2_000_000, 1000, 500, acknowledged, seconds=120)
+            suite.check(result["acknowledged"] < 2_000_000, f"everything fits: {result}")
+            said = re.search(r"(?im)^.*(no space|out of (resources|space|storage)|disk full|ENOSPC|write error).*$",
+                             server.log())
+            suite.check(said is not None, f"the log does not tell: {server.log()[-1500:]}")
+            suite.check(server.is_alive(), f"the server died: {server.log()[-1500:]}")
+            ballast.unlink()
+            server.stop()
+            server.start()
+            run(context, "verify", server.port, "S", acknowledged)
+            after = run(context, "publish", server.port, "s", 100, 1000, SIZE, 100, context.folder / "after")
+            suite.expect(after["acknowledged"], 1000, "acknowledged after there is space again")
+            run(context, "verify", server.port, "S", context.folder / "after")
+            return f"{result['acknowledged']} acknowledged before ({said.group(0)[:120]}), all there; then 1000 more"
+        finally:
+            server.stop()
+
+
+def power(context, more=""):
+    """The disk is copied while the server is frozen under load; a server on the copy has what was acknowledged."""
+    disks.needs_root()
+    disk, copy = disks.image(context.folder, 2048, "power"), context.folder / "power-copy"
+    file = context.folder / "power-acknowledged"
+    try:
+        with disks.mounted(disk) as folder:
+            server = servers.Server(context.server, context.folder, config(folder / "js", more))
+            try:
+                server.start()
+                must(server, "STREAM.CREATE.S", STREAM)
+                process = load(context, server, file, window=4000)
+                time.sleep(3)
+                server.signal(signal.SIGSTOP)
+                disks.command("cp", "--sparse=always", disk, copy)
+            finally:
+                server.kill()
+            result = finish(process)
+        suite.check(result["acknowledged"] > 0, "nothing was acknowledged")
+        with disks.mounted(copy) as folder:
+            after = servers.Server(context.server, context.folder, config(folder / "js", more))
+            try:
+                after.start()
+                found = run(context, "verify", after.port, "S", file, allowed=(0, 1)) if has_stream(after) else {
+                    "lost": result["acknowledged"], "wrong": 0}
+            finally:
+                after.stop()
+    finally:
+        for path in (disk, copy):
+            path.unlink(missing_ok=True)
+    note = f"{result['acknowledged']} acknowledged at {result['rate']:.0f}/s, {found['lost']} lost, {found['wrong']} wrong"
+    if suite_commandline.is_real_nats_server(context) and not more:
+        return note + " (nats-server's default: expected)"
+    suite.check(found["lost"] == 0 and found["wrong"] == 0, note)
+    return note
+
+
+def has_stream(server):
+    return "error" not in request(server, "STREAM.INFO.S")
+
+
+def peak_megabytes(server):
+    """The most resident memory that the server ever had."""
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmHWM:\s*(\d+)", file.read()).group(1)) >> 10
+
+
+def in_little_memory(context, fill):
+    """`fill(server, file)` publishes; then restart, verification and consuming, all in 128 MiB."""
+    if suite_commandline.is_real_nats_server(context):
+        raise suite.Missing("a server that lives in 128 MiB (nats-server is killed there)")
+    group = disks.MemoryGroup(MEMORY_MEGABYTES)
+    folder = context.folder / "little-memory"
+    server = servers.Server(context.server, context.folder, config(folder), port=servers.free_port(),
+                            environment={"GOMEMLIMIT": f"{MEMORY_MEGABYTES * 3 // 4}MiB"})
+    file = context.folder / "little-memory-acknowledged"
+    try:
+        # Joins the group before it runs, so that all of its memory is counted.
+        server.before_start = lambda: group.add(os.getpid())
+        server.start()
+        must(server, "STREAM.CREATE.S", STREAM)
+        result = fill(server, file)
+        resident = peak_megabytes(server)
+        server.stop()
+        started = time.monotonic()
+        server.start()
+        suite.expect(must(server, "STREAM.INFO.S")["state"]["messages"], result["acknowledged"], "after a restart")
+        seconds = time.monotonic() - started
+        suite.check(seconds < RESTART_SECONDS, f"ready after {seconds:.2f} s")
+        after = peak_megabytes(server)
+        run(context, "verify", server.port, "S", file, seconds=600)
+        must(server, "CONSUMER.CREATE.S.c", {"stream_name": "S", "config": {**CONSUMER, "ack_wait": 60_000_000_000}})
+        eaten = run(context, "consume", server.port, "S", "c", result["acknowledged"], 500, context.folder / "eaten",
+                    seconds=900)
+        suite.expect(eaten["confirmed"], result["acknowledged"], "consumed and confirmed")
+        suite.check(server.is_alive() and group.killed() == 0, "killed for want of memory")
+        return (f"{result['acknowledged']} at {result['rate']:.0f}/s, {resident} MiB resident at most;"
+                f" restart {seconds:.2f} s, {after} MiB; consumed at {eaten['rate']:.0f}/s,"
+                f" {peak_megabytes(server)} MiB; the group's peak {group.peak_megabytes()} MiB with the page cache")
+    finally:
+        if group.killed():
+            print(f"     killed in the memory group: {server.log()[-500:]}", flush=True)
+        server.stop()
+        group.remove()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def subjects(context):
+    count = MANY_SUBJECTS if context.full else MANY_SUBJECTS_QUICK
+
+    def fill(server, file):
+        result = run(context, "publish", server.port, "s", count, count, 1024, 2000, file, seconds=900)
+        suite.expect(result["acknowledged"], count, f"acknowledged ({result})")
+        return result
+    return in_little_memory(context, fill)
+
+
+def data(context):
+    count = (DATA_MEGABYTES if context.full else DATA_MEGABYTES_QUICK) << 10
+
+    def fill(server, file):
+        result = run(context, "publish", server.port, "s", 5, count, 1024, 2000, file, seconds=1800)
+        suite.expect(result["acknowledged"], count, f"acknowledged ({result})")
+        return result
+    return in_little_memory(context, fill)

@@ -75,6 +75,35 @@ extension StreamRunner {
     guard let applied = job.appliedLog else { return }
     checkpointedLog = applied
     loop.service.journal?.release(owner: handle.identifier, through: applied)
+    maintain()
+  }
+
+  /// Gives space back that removed messages leave, one job after the other.
+  private func maintain() {
+    guard !isOver, failure == nil, !isCheckpointing else { return }
+    let job: StoreJob?
+    do {
+      job = try store.prepareMaintenance()
+    } catch {
+      fail("\(error)")
+      return
+    }
+    guard let job else { return }
+    isCheckpointing = true
+    loop.service.background.submit { [self] in
+      job.run()
+      loop.worker.loop.submit { [self] in
+        isCheckpointing = false
+        guard !isOver else { return }
+        do {
+          try store.finish(job)
+        } catch {
+          fail("\(error)")
+          return
+        }
+        maintain()
+      }
+    }
   }
 
   // MARK: the end

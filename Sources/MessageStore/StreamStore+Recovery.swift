@@ -286,6 +286,6 @@ extension StreamStore {
         try seal(block)
       }
     }
-    previousRecord = BlockHeader.unconnected
+    previousRecord = BlockHeader.unconnected(next: nextBlock)
   }
 }

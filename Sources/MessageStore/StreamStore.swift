@@ -28,7 +28,7 @@ public final class StreamStore: @unchecked Sendable {
   var counts = StoreCounts()
   var lost = LostMessages()
   var nextBlock: UInt64 = 1
-  /// The record written last, or `BlockHeader.unconnected` (see there).
+  /// The record written last, or `BlockHeader.unconnected(next:)`.
   var previousRecord: UInt64 = 0
   var tail = BlockTail()
   /// Copies of subjects that are handed out after their record is gone.

@@ -131,13 +131,14 @@ struct BlockHeader: Equatable {
   static let version: UInt32 = 1
   /// "NATSDBLK"
   static let magic: UInt64 = 0x4B4C_4244_5354_414E
-  /// After a block with this nothing is taken over that no checkpoint names.
-  static let unconnected = UInt64.max
+  /// Stands for the record before the block with number `next` when the store was cut off or emptied before it: no
+  /// other block goes on there.
+  static func unconnected(next: UInt64) -> UInt64 { .max - next }
 
   var id: UInt64
   var base: UInt64
   var isCompacted: Bool
-  /// `unconnected` when the store was cut off or emptied before.
+  /// `unconnected(next:)` when the store was cut off or emptied before.
   var previousRecord: UInt64
 
   func write(to target: UnsafeMutableRawPointer) {
@@ -168,7 +169,7 @@ struct BlockHeader: Equatable {
     isCompacted = base.loadUnaligned(fromByteOffset: 12, as: UInt32.self) == 1
     id = base.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
     self.base = base.loadUnaligned(fromByteOffset: 24, as: UInt64.self)
-    if self.base == 0 || self.base > 1 << 63 { return nil }
+    if self.base == 0 || self.base > .max - 2 * StreamStore.maximumSlots { return nil }
     previousRecord = base.loadUnaligned(fromByteOffset: 32, as: UInt64.self)
   }
 }

@@ -98,6 +98,11 @@ let package = Package(
       dependencies: ["Controlling", "Crypto", "HTTP", "Kubernetes", "KubernetesSource", "Reactor", "CSystem"],
       swiftSettings: small),
 
+    // Not shipped: how fast the stores are.
+    .executableTarget(
+      name: "measure-store", dependencies: ["MessageStore", "Reactor", "CSystem"], path: "Benchmarks/store",
+      swiftSettings: fast),
+
     tests("BytesTests", ["Bytes"]),
     tests("JSONTests", ["JSON"]),
     tests("CryptoTests", ["Crypto"]),

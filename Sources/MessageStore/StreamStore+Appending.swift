@@ -42,7 +42,9 @@ extension StreamStore {
     if sequence != block.last &+ 1 { block.extend(through: sequence &- 1) }
     let index = block.index.unsafelyUnwrapped
     let name: Int
-    if let earlier = subjects.add(subject, sequence), earlier >= block.base, earlier <= block.last {
+    if let earlier = subjects.add(subject, sequence), earlier >= block.base, earlier <= block.last,
+      index.slots[block.slot(earlier)] != Slot.empty
+    {
       name = Slot.name(index.slots[block.slot(earlier)])
     } else {
       name = index.addName(subject, at: offset)
@@ -125,6 +127,20 @@ extension StreamStore {
     }
     tail.written(keeping: writeBytes)
     reportMemory()
+  }
+
+  /// Fills the newest block up to the next boundary: what is written from then on shares no sector with what a
+  /// checkpoint relies on, so that a write torn by a power failure cannot hurt that.
+  func pad() {
+    guard let block = tail.block, block.end % RecordFormat.alignment != 0, let index = block.index else { return }
+    var size = RecordFormat.alignment - block.end % RecordFormat.alignment
+    if size < RecordFormat.headerBytes { size += RecordFormat.alignment }
+    RecordFormat.writePadding(to: tail.room(size), size: size)
+    tail.advance(size)
+    if let last = index.slots.indices.last, index.slots[last] != Slot.empty {
+      index.slots[last] = Slot.followedByGap(index.slots[last])
+    }
+    block.end += size
   }
 
   /// Ends a block: no more records. In files its index goes into a sidecar.

@@ -8,6 +8,7 @@ extension StreamStore {
   public func prepareCheckpoint(appliedLog: UInt64, attachment: [UInt8]) throws(StoreError) -> StoreJob? {
     guard let files, runningJob == nil else { return nil }
     if let failure { throw .failed(failure) }
+    pad()
     try flush()
     var checkpoint = CheckpointFile()
     checkpoint.number = checkpointNumber + 1
@@ -31,7 +32,9 @@ extension StreamStore {
       .checkpoint(
         CheckpointJob(
           folder: files, checkpoint: checkpoint, subjects: subjectsChanged ? SubjectSnapshot.Copy(subjects) : nil,
-          unsynced: unsynced, doomed: doomed, oldSubjects: subjectsNumber == 0 ? nil : subjectsNumber)))
+          unsynced: unsynced, doomed: doomed, oldSubjects: subjectsNumber == 0 ? nil : subjectsNumber,
+          erasures: erasures)))
+    erasures = []
     subjectsChanged = false
     runningJob = job
     erasedDuringJob = []

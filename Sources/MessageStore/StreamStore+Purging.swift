@@ -117,7 +117,7 @@ extension StreamStore {
     counts.timestampOf = 0
     counts.lastTimestamp = try previous(through: .max, matching: .everything)?.timestamp ?? counts.lastTimestamp
     if counts.messages > 0, let (_, live) = nextLive(0) { counts.firstSequence = live }
-    previousRecord = BlockHeader.unconnected(next: nextBlock)
+    previousRecord = BlockHeader.unconnected
     subjectsChanged = true
   }
 
@@ -158,6 +158,6 @@ extension StreamStore {
     counts = StoreCounts()
     counts.lastSequence = sequence &- 1
     lost = LostMessages()
-    previousRecord = BlockHeader.unconnected(next: nextBlock)
+    previousRecord = BlockHeader.unconnected
   }
 }

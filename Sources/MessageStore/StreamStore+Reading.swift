@@ -272,12 +272,17 @@ extension StreamStore {
     var names: [[UInt8]: Int] = [:]
     var sizes = RecordSizes()
     var scan = BlockScan(block: block, from: BlockHeader.bytes, to: block.end)
+    var previous: Int?
     while let (offset, record) = try scan.next(self) {
       let sequence = record.sequence
-      guard sequence >= block.base, sequence <= block.last, index.slots[block.slot(sequence)] == Slot.empty else {
-        continue
+      if record.kind == RecordFormat.Kind.padding, let previous {
+        index.slots[previous] = Slot.followedByGap(index.slots[previous])
       }
+      guard record.kind != RecordFormat.Kind.padding, sequence >= block.base, sequence <= block.last,
+        index.slots[block.slot(sequence)] == Slot.empty
+      else { continue }
       if block.holds(sequence) { sizes.add(self, record) }
+      previous = block.slot(sequence)
       let subject = Array(record.subject)
       let name = names[subject] ?? record.subjectNumber(index, offset)
       names[subject] = name
@@ -338,7 +343,10 @@ extension StreamStore {
   /// How long a message's record is. In a damaged block the next one may not begin where it ends.
   func recordBytes(_ block: Block, _ sequence: UInt64, _ index: BlockIndex) throws(StoreError) -> Int {
     let slot = block.slot(sequence)
-    if block.hasDamage, let record = try record(block, at: Slot.offset(index.slots[slot]), sequence) {
+    if block.hasDamage || Slot.isFollowedByGap(index.slots[slot]),
+      // Also one that was erased already, before a crash undid its removal.
+      let record = try bytes(block, at: Slot.offset(index.slots[slot])), record.sequence == sequence, record.isIntact
+    {
       return record.size
     }
     return block.recordBytes(slot, index)

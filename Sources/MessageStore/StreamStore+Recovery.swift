@@ -34,9 +34,11 @@ extension StreamStore {
         recovery.notes.append("checkpoint is damaged: everything readable is taken over, removed messages too")
       }
     }
+    if names.contains(ErasureFile.name) { try ErasureFile.recover(files) }
     take(checkpoint)
     let written = names.compactMap { StoreFiles.number($0, ".blk") }.sorted()
     nextBlock = max(checkpoint.nextBlock, (written.last ?? 0) + 1)
+    if written.isEmpty, checkpoint.number == 0, isComplete { try writeFirstCheckpoint() }
     let known = Set(checkpoint.blocks.map(\.id))
     for block in blocks where !names.contains(StoreFiles.block(block.id)) {
       recovery.notes.append("block \(block.id) is missing: its messages are lost")
@@ -58,12 +60,8 @@ extension StreamStore {
       }
       later.append((header, id))
     }
-    // The second checkpoint was begun, so there was a first one. Before that the journal has everything, and what does
-    // not connect is cut off.
-    let wasCheckpointed = names.contains {
-      $0.hasPrefix("subjects.") && UInt64($0.dropFirst("subjects.".count)) ?? 0 > 1
-    }
-    if isComplete, checkpoint.number == 0, wasCheckpointed {
+    // A store has a checkpoint before it has blocks.
+    if isComplete, checkpoint.number == 0, !later.isEmpty {
       isComplete = false
       recovery.notes.append("checkpoint is missing: everything readable is taken over")
     }
@@ -75,9 +73,24 @@ extension StreamStore {
       let isOldIndex =
         name.hasPrefix("subjects.") && name != StoreFiles.subjects(checkpoint.subjectsNumber)
       let isOrphan = StoreFiles.number(name, ".idx").map { id in !blocks.contains { $0.id == id } } ?? false
-      if name == StoreFiles.newCheckpoint || isOldIndex || isOrphan { try files.disk.removeIfThere(files.path(name)) }
+      if name == StoreFiles.newCheckpoint || isOldIndex || isOrphan {
+        try files.disk.removeIfThere(files.path(name))
+        removedFiles = true
+      }
     }
+    // A file that came back after the next crash would be taken for one of the blocks written from now on.
+    if removedFiles { try files.disk.synchronizeDirectory(files.directory) }
     reportMemory()
+  }
+
+  /// Of an empty store: blocks found without a checkpoint later mean that it was lost.
+  private func writeFirstCheckpoint() throws {
+    var first = CheckpointFile()
+    first.number = 1
+    try CheckpointJob(
+      folder: files!, checkpoint: first, subjects: nil, unsynced: [], doomed: [], oldSubjects: nil, erasures: []
+    ).run()
+    checkpointNumber = 1
   }
 
   private func take(_ checkpoint: CheckpointFile) {
@@ -131,6 +144,7 @@ extension StreamStore {
   }
 
   private func removeFiles(of id: UInt64) throws {
+    removedFiles = true
     try files!.disk.removeIfThere(files!.path(StoreFiles.block(id)))
     try files!.disk.removeIfThere(files!.path(StoreFiles.sidecar(id)))
   }
@@ -154,14 +168,21 @@ extension StreamStore {
     index.slots = [UInt64](repeating: Slot.empty, count: block.slotCount)
     var names: [[UInt8]: Int] = [:]
     var sizes = RecordSizes()
+    var previous: Int?
+    // The process may have ended, not the machine: what is read now may not be on the disk yet.
+    block.needsSync = true
     // Below the checkpoint's mark everything was synced.
     block.end = size
     var scan = BlockScan(block: block, from: BlockHeader.bytes, to: min(known, size))
     while let (offset, record) = try scan.next(self) {
       let sequence = record.sequence
-      guard sequence >= block.base, sequence <= block.last, index.slots[block.slot(sequence)] == Slot.empty else {
-        continue
+      if record.kind == RecordFormat.Kind.padding, let previous {
+        index.slots[previous] = Slot.followedByGap(index.slots[previous])
       }
+      guard record.kind != RecordFormat.Kind.padding, sequence >= block.base, sequence <= block.last,
+        index.slots[block.slot(sequence)] == Slot.empty
+      else { continue }
+      previous = block.slot(sequence)
       let subject = Array(record.subject)
       let name = names[subject] ?? index.addName(record.subject, at: offset)
       names[subject] = name
@@ -197,7 +218,17 @@ extension StreamStore {
       block.end = size
       let next = try bytes(block, at: end)
       block.end = end
-      guard let record = next, end + record.size <= size, record.isIntact, record.sequence > counts.lastSequence,
+      guard let record = next, end + record.size <= size, record.isIntact else { break }
+      if record.kind == RecordFormat.Kind.padding {
+        let index = block.index!
+        if let last = index.slots.indices.last, index.slots[last] != Slot.empty {
+          index.slots[last] = Slot.followedByGap(index.slots[last])
+        }
+        block.end += record.size
+        end = block.end
+        continue
+      }
+      guard record.sequence > counts.lastSequence,
         record.sequence != .max, UInt64(block.slotCount) + (record.sequence - block.last) <= Self.maximumSlots
       else { break }
       let sequence = record.sequence
@@ -230,7 +261,9 @@ extension StreamStore {
   /// Each must go on where the one before ended; the first that does not, and what follows, is cut off.
   private func takeLater(_ later: [(BlockHeader, UInt64)]) throws {
     for (header, id) in later {
-      guard !wasCut, header.previousRecord == previousRecord, header.base > counts.lastSequence else {
+      guard !wasCut, header.previousRecord == previousRecord, header.previousRecord != BlockHeader.unconnected,
+        header.base > counts.lastSequence
+      else {
         wasCut = true
         try removeFiles(of: id)
         continue
@@ -270,6 +303,7 @@ extension StreamStore {
         let next = try scan.next(self)
         block.end = end
         guard let (offset, record) = next else { break }
+        if record.kind == RecordFormat.Kind.padding { block.hasDamage = true }
         guard record.kind == RecordFormat.Kind.message, record.sequence > counts.lastSequence,
           record.sequence >= block.base, record.sequence - block.base < Self.maximumSlots
         else { continue }
@@ -286,6 +320,6 @@ extension StreamStore {
         try seal(block)
       }
     }
-    previousRecord = BlockHeader.unconnected(next: nextBlock)
+    previousRecord = BlockHeader.unconnected
   }
 }

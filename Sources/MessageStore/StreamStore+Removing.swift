@@ -102,6 +102,8 @@ extension StreamStore {
 
   // MARK: erasing
 
+  /// Overwrites what is in memory now; what is in a file with the next checkpoint, which can do it without putting the
+  /// records beside it at risk.
   func eraseRecord(_ block: Block, at offset: Int, _ sequence: UInt64) throws(StoreError) {
     if let data = block.data {
       Record.erase(data + offset)
@@ -112,23 +114,7 @@ extension StreamStore {
       Record.erase(bytes.baseAddress!)
       return
     }
-    // What was overwritten before the last start may not be on the disk yet.
-    block.needsSync = true
-    guard let record = try record(block, at: offset, sequence) else { return }
-    let copy = malloc(record.size)!
-    defer { free(copy) }
-    memcpy(copy, record.base, record.size)
-    let size = record.size
-    Record.erase(copy)
-    try writing { () throws in
-      try self.open(block).writeAll(UnsafeRawBufferPointer(start: copy, count: size), at: offset)
-    }
-    if block === tail.block { tail.forgetPrevious() }
-    if let memory = files?.memory {
-      releaseWindow()
-      for window in block.windows { memory.drop(window) }
-      block.windows = []
-    }
+    erasures.append(Erasure(block: block.id, offset: offset, sequence: sequence))
     if runningJob != nil { erasedDuringJob.append(sequence) }
   }
 

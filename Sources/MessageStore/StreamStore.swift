@@ -28,7 +28,7 @@ public final class StreamStore: @unchecked Sendable {
   var counts = StoreCounts()
   var lost = LostMessages()
   var nextBlock: UInt64 = 1
-  /// The record written last, or `BlockHeader.unconnected(next:)`.
+  /// The record written last, or `BlockHeader.unconnected` (see there).
   var previousRecord: UInt64 = 0
   var tail = BlockTail()
   /// Copies of subjects that are handed out after their record is gone.
@@ -53,6 +53,9 @@ public final class StreamStore: @unchecked Sendable {
   var isRemakingSubjects = false
   /// Recovery cut records off: what was written after them does not count.
   var wasCut = false
+  var removedFiles = false
+  /// Records in files that the next checkpoint overwrites.
+  var erasures: [Erasure] = []
   var runningJob: StoreJob?
   /// Sequences whose records were overwritten while a job may have been copying them.
   var erasedDuringJob: [UInt64] = []
@@ -187,6 +190,7 @@ public final class StreamStore: @unchecked Sendable {
     openSidecars.removeAll { $0 === block }
     if backing == .file { doomed.append(block.id) }
     if tail.block === block { tail.leave() }
+    erasures.removeAll { $0.block == block.id }
   }
 
   func dropCached(_ block: Block) {

@@ -18,7 +18,7 @@ r"""JetStream scripts (jetstream/*.scripts): byte scripts (see scripts.py) with 
 A connection is opened when first named, says CONNECT and subscribes to _INBOX.<its name>.> as 1; request n there has the
 reply subject _INBOX.<name>.<n>. In texts: {reply} is the reply subject of the last message that had one, {reply:2} that
 of the second message with an acknowledgement subject, {seen:REGEX} the first group of its last match in what this
-connection received, {in:SECONDS} a time that far in the future (or past), {b:X} a body of brackets that is no header.
+connection received, {in:SECONDS} a time that far in the future (or past).
 """
 import re
 

@@ -186,7 +186,8 @@ struct OptionsTests {
     #expect(unsupportedFeatures(in: ServerOptions()) == [])
     #expect(unsupportedFeatures(in: try started("jetstream: true\nocsp: false")) == [])
     let rows = [
-      ("jetstream { key: secret }", "encryption of jetstream"), ("cluster { port: 6222 }", "cluster"), ("leafnodes {}", "leafnodes"),
+      ("jetstream { key: secret }", "encryption of jetstream"), ("cluster { port: 6222 }", "cluster"),
+      ("leafnodes {}", "leafnodes"),
       ("gateway { name: A, port: 1 }", "gateway"), ("websocket { no_tls: true }", "websocket"), ("mqtt {}", "mqtt"),
       ("proxy_protocol: true", "proxy_protocol"), ("ocsp: true", "ocsp"), ("proxies { trusted: [] }", "proxies"),
       ("resolver: MEM", "resolver"), ("ocsp_cache: true", "ocsp_cache"),

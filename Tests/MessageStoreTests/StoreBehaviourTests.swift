@@ -30,11 +30,12 @@ import Testing
         try store.finish(job)
       }
       if random.chance(20), let job = try store.prepareMaintenance() {
-        if random.chance(50) { job.run() }
+        let runsFirst = random.chance(50)
+        if runsFirst { job.run() }
         let change = StoreChange.random(&random, model)
         try change.apply(to: model)
         try change.apply(to: store)
-        if store.failure == nil { job.run() }
+        if !runsFirst { job.run() }
         try store.finish(job)
       }
       if step % 40 == 0, let problem = try difference(store, model) {

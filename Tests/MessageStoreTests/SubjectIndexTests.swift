@@ -60,7 +60,7 @@ import Testing
     #expect(index.root == 0)
   }
 
-  @Test("a million subjects of twenty bytes take less than 64 bytes each")
+  @Test("subjects of twenty bytes take less than 40 bytes each")
   func size() {
     let index = SubjectIndex()
     for number in 0..<100_000 {

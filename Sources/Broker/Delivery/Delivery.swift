@@ -213,7 +213,11 @@ extension Worker {
     let stripped = withHeaders ? 0 : message.headerLength
     let sidLength = Int(row.pointee.sidLength)
     let headRoom = 64 + message.subjectLength + sidLength + message.replyLength
+    let bodyLength = message.size - stripped
     var stage = self.stage(for: connection, room: headRoom)
+    // A frame goes out in one piece: between two flushes the receiver's own loop may write (a PING, another message).
+    if !stage.isEmpty, stage.pointee.length + headRoom + bodyLength + 2 > Chunk.capacity { flush(stage) }
+    let isLarge = headRoom + bodyLength + 2 > Chunk.capacity
     let out = stage.cursor
     var offset = 0
     if withHeaders {
@@ -252,10 +256,16 @@ extension Worker {
       connection.pointee.object.traceDelivery(UnsafeRawBufferPointer(start: out, count: offset - 2), message, stripped)
     }
     stage.pointee.length += offset
-    stage = append(message.body + stripped, message.size - stripped, to: stage)
+    if isLarge {
+      stage.addExternal(message.body + stripped, bodyLength)
+    } else {
+      stage = append(message.body + stripped, bodyLength, to: stage)
+    }
     stage = appendLineEnd(to: stage)
     stage.pointee.messages &+= 1
-    stage.pointee.payloadBytes &+= UInt64(message.size - stripped)
+    stage.pointee.payloadBytes &+= UInt64(bodyLength)
+    // The body stays where it is only until the caller goes on.
+    if isLarge { flush(stage) }
     if row.pointee.flags.contains(.tracksReplies), message.replyLength > 0 {
       connection.pointee.object.noteReply(message.replyBytes, at: loop.now)
     }

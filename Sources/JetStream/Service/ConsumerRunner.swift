@@ -235,12 +235,13 @@ final class ConsumerRunner: ConsumerPort {
   }
 
   func hasInterest(_ subject: UnsafeRawBufferPointer) -> Bool {
+    // Subjects of the API have no listener but the server itself, which takes no messages of streams.
+    if subject.starts(with: Self.apiPrefix) { return false }
     // For a deliver group, only members of the group count.
     if !deliverGroup.isEmpty, subject.elementsEqual(deliverSubject) {
       return account.hasInterest(in: subject, queue: deliverGroup)
     }
-    // Subjects of the API have no listeners but the server itself, which takes no messages of streams.
-    return !subject.starts(with: Self.apiPrefix) && account.hasInterest(in: subject)
+    return account.hasInterest(in: subject)
   }
 
   private static let apiPrefix = Array("$JS.API.".utf8)

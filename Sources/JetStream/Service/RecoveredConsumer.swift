@@ -32,7 +32,7 @@ struct RecoveredConsumer {
 
   /// Reads such an entry; nil when it is none.
   init?(entry: UnsafeRawBufferPointer) {
-    guard entry.count > 24, Self.number(entry, at: 16) <= UInt64(entry.count - 24) else { return nil }
+    guard entry.count > 24, Self.number(entry, at: 16) < UInt64(entry.count - 24) else { return nil }
     number = Self.number(entry, at: 0)
     created = Int64(bitPattern: Self.number(entry, at: 8))
     let start = 24 + Int(Self.number(entry, at: 16))

@@ -64,9 +64,10 @@ extension StreamRunner {
     publish(.created, about: consumer.name)
     // Clients count from the answer: nothing is delivered before it.
     let answer = ConsumerCreateAnswer(information(consumer)).answer()
+    let header = identityHeader(of: consumer)
     consumer.isWaiting = true
     loop.afterEverythingInFlight { [self] in
-      request.answer(answer, on: loop)
+      request.answer(answer, header: header, on: loop)
       consumer.isWaiting = false
       loop.schedule(consumer)
     }
@@ -82,8 +83,7 @@ extension StreamRunner {
   private func answerCreate(_ consumer: ConsumerRunner, _ request: APIRequest) {
     loop.afterEverythingInFlight { [self] in
       request.answer(
-        ConsumerCreateAnswer(information(consumer)).answer(),
-        header: isForStream(consumer.machine.configuration) ? identityHeader : [], on: loop)
+        ConsumerCreateAnswer(information(consumer)).answer(), header: identityHeader(of: consumer), on: loop)
     }
   }
 
@@ -93,6 +93,10 @@ extension StreamRunner {
   private var identityOfStream: String { ShortHash.make(RFC3339.string(Timestamp(unixNanoseconds: handle.created))) }
 
   private var identityHeader: [UInt8] { Array("NATS/1.0\r\nNats-Stream-Identity: \(identityOfStream)\r\n\r\n".utf8) }
+
+  private func identityHeader(of consumer: ConsumerRunner) -> [UInt8] {
+    isForStream(consumer.machine.configuration) ? identityHeader : []
+  }
 
   /// The identity that a request is meant for; nil when it tells none.
   private func claimedIdentity(_ request: APIRequest) -> String? {

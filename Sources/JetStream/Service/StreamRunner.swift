@@ -151,6 +151,8 @@ final class StreamRunner: @unchecked Sendable {
     switch rules.propose(inbound, now: loop.wallNow, output: &output) {
     case .journal: append(output.entries, reply: reply)
     case .answer(let answer):
+      // The end of a fast batch comes behind what is said of its last message.
+      sendReplies()
       answerLater(answer, reply)
       // A batch that waits for its next message has a deadline, and no entry that would set the timer.
       if Self.nextTick(&rules) < tickDue { scheduleTick() }
@@ -324,9 +326,7 @@ final class StreamRunner: @unchecked Sendable {
   /// What a call of the rules has left to be done.
   private func carryOut() {
     if output.isEmpty { return }
-    for reply in output.replies {
-      reply.subject.withUnsafeBytes { subject in reply.payload.withUnsafeBytes { send($0, to: subject) } }
-    }
+    sendReplies()
     for message in output.republished { republish(message) }
     if !output.removed.isEmpty {
       for consumer in consumers.values { consumer.removed(output.removed) }
@@ -340,6 +340,13 @@ final class StreamRunner: @unchecked Sendable {
     if let problem = output.storeError {
       loop.service.server.logger.error("JetStream stream \(handle.name): \(problem)")
     }
+  }
+
+  private func sendReplies() {
+    for reply in output.replies {
+      reply.subject.withUnsafeBytes { subject in reply.payload.withUnsafeBytes { send($0, to: subject) } }
+    }
+    output.replies.removeAll()
   }
 
   private func republish(_ message: Republication) {

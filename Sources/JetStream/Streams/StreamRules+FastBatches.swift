@@ -90,13 +90,10 @@ extension StreamRules {
   ) -> Proposal? {
     batch.last += 1
     guard batch.last != reply.sequence else { return nil }
-    if reply.sequence > batch.last {
-      FastBatches.send(
-        .gap(expected: batch.last, current: reply.sequence), to: message.reply, output: &output)
-      if batch.allowsGaps {
-        batch.last = reply.sequence
-        return nil
-      }
+    FastBatches.send(.gap(expected: batch.last, current: reply.sequence), to: message.reply, output: &output)
+    if batch.allowsGaps, reply.sequence > batch.last {
+      batch.last = reply.sequence
+      return nil
     }
     batch.last -= 1
     return commit(batch)

@@ -232,7 +232,18 @@ enum MessageTTL: Equatable {
     if let nanoseconds = try? GoDuration.parse(text) {
       return nanoseconds < 1_000_000_000 ? .failure(Invalid()) : .success(.seconds(nanoseconds / 1_000_000_000))
     }
-    guard let seconds = PublishHeaders.decimal(value), seconds <= UInt64(Int64.max) else { return .failure(Invalid()) }
-    return .success(seconds == 0 ? .none : .seconds(Int64(seconds)))
+    guard let seconds = wrapping(value), seconds >= 0 else { return .failure(Invalid()) }
+    return .success(seconds == 0 ? .none : .seconds(seconds))
+  }
+
+  /// A number in digits; one that is too large is cut to 64 bits, as nats-server does. nil: not only digits.
+  private static func wrapping(_ digits: UnsafeRawBufferPointer) -> Int64? {
+    var number: Int64 = 0
+    for byte in digits {
+      let digit = byte &- 0x30
+      guard digit <= 9 else { return nil }
+      number = number &* 10 &+ Int64(digit)
+    }
+    return number
   }
 }

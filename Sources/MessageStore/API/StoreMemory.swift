@@ -54,6 +54,7 @@ public final class StoreMemory: @unchecked Sendable {
     locked {
       entry.isPinned = true
       entry.isHeld = true
+      entry.memory = self
       cached += entry.cost
       pushNewest(entry)
       shrink()
@@ -98,6 +99,7 @@ public final class StoreMemory: @unchecked Sendable {
     entry.isHeld = false
     entry.isPinned = false
     entry.release()
+    entry.memory = nil
   }
 
   private func pushNewest(_ entry: CacheEntry) {
@@ -127,6 +129,8 @@ final class CacheEntry {
   fileprivate(set) var index: BlockIndex?
   fileprivate var isPinned = false
   fileprivate var isHeld = false
+  /// Where it is held.
+  fileprivate var memory: StoreMemory?
   fileprivate unowned(unsafe) var newer: CacheEntry?
   fileprivate unowned(unsafe) var older: CacheEntry?
 
@@ -147,7 +151,11 @@ final class CacheEntry {
     cost = index.bytes
   }
 
-  deinit { free(bytes) }
+  /// A block that goes takes its entries with it.
+  deinit {
+    memory?.drop(self)
+    free(bytes)
+  }
 
   fileprivate func release() {
     free(bytes)

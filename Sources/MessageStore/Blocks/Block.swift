@@ -131,14 +131,13 @@ struct BlockHeader: Equatable {
   static let version: UInt32 = 1
   /// "NATSDBLK"
   static let magic: UInt64 = 0x4B4C_4244_5354_414E
-  /// Stands for the record before the block with number `next` when the store was cut off or emptied before it: no
-  /// other block goes on there.
-  static func unconnected(next: UInt64) -> UInt64 { .max - next }
+  /// After a block with this nothing is taken over that no checkpoint names.
+  static let unconnected = UInt64.max
 
   var id: UInt64
   var base: UInt64
   var isCompacted: Bool
-  /// `unconnected(next:)` when the store was cut off or emptied before.
+  /// `unconnected` when the store was cut off or emptied before.
   var previousRecord: UInt64
 
   func write(to target: UnsafeMutableRawPointer) {

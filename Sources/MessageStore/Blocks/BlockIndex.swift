@@ -66,10 +66,11 @@ final class BlockIndex {
   }
 }
 
-/// A record's place: its offset (32 bits), the number of its subject in the block (30), whether it has a header, whether
-/// it has flags.
+/// A record's place: its offset (32 bits), the number of its subject in the block (29), whether other bytes than a record
+/// follow, whether it has a header, whether it has flags.
 enum Slot {
   static let empty: UInt64 = 0
+  private static let gapBit: UInt64 = 1 << 61
   private static let headerBit: UInt64 = 1 << 62
   private static let flagBit: UInt64 = 1 << 63
 
@@ -77,7 +78,10 @@ enum Slot {
     UInt64(offset) | UInt64(name) << 32 | (hasHeader ? headerBit : 0) | (hasFlags ? flagBit : 0)
   }
   @inline(__always) static func offset(_ slot: UInt64) -> Int { Int(slot & 0xFFFF_FFFF) }
-  @inline(__always) static func name(_ slot: UInt64) -> Int { Int(slot >> 32 & 0x3FFF_FFFF) }
+  @inline(__always) static func name(_ slot: UInt64) -> Int { Int(slot >> 32 & 0x1FFF_FFFF) }
+  /// The next record does not begin where this one ends.
+  @inline(__always) static func isFollowedByGap(_ slot: UInt64) -> Bool { slot & gapBit != 0 }
+  @inline(__always) static func followedByGap(_ slot: UInt64) -> UInt64 { slot | gapBit }
   @inline(__always) static func hasHeader(_ slot: UInt64) -> Bool { slot & headerBit != 0 }
   @inline(__always) static func hasFlags(_ slot: UInt64) -> Bool { slot & flagBit != 0 }
 }

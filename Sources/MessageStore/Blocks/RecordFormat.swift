@@ -5,6 +5,8 @@ import Glibc
 /// (8), header length (4), subject length (2), flags (1), kind (1); subject, header, payload.
 enum RecordFormat {
   static let headerBytes = 32
+  /// What is written after a checkpoint begins on a multiple of this: more than a sector of any disk.
+  static let alignment = 4096
   static let maximumSubject = 65_535
   static let maximumHeader = 16 << 20
   static let maximumPayload = 1 << 30
@@ -13,6 +15,15 @@ enum RecordFormat {
     static let message: UInt8 = 0
     /// Removed for good: header and payload are zeros.
     static let erased: UInt8 = 1
+    /// Nothing: up to the next boundary.
+    static let padding: UInt8 = 2
+  }
+
+  static func writePadding(to target: UnsafeMutableRawPointer, size: Int) {
+    memset(target, 0, size)
+    target.storeBytes(of: UInt32(size - headerBytes), toByteOffset: 4, as: UInt32.self)
+    target.storeBytes(of: Kind.padding, toByteOffset: 31, as: UInt8.self)
+    target.storeBytes(of: csys_crc32c(0, target + 4, size - 4), as: UInt32.self)
   }
 
   static func write(

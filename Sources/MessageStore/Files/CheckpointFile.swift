@@ -147,6 +147,12 @@ struct FileReader {
     return bytes.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
   }
 
+  /// Bytes that are known to be there.
+  mutating func take(_ count: Int) -> [UInt8] {
+    defer { offset += count }
+    return Array(bytes[offset..<offset + count])
+  }
+
   /// A number of things of at least `size` bytes that follow; nil when there is no room for them.
   mutating func count(of size: Int) -> Int? {
     let count = get()

@@ -13,11 +13,13 @@ final class CheckpointJob {
   let doomed: [UInt64]
   /// The file with the index by subject that is replaced.
   let oldSubjects: UInt64?
+  let erasures: [Erasure]
 
   init(
     folder: StoreFolder, checkpoint: CheckpointFile, subjects: SubjectSnapshot.Copy?, unsynced: [String],
-    doomed: [UInt64], oldSubjects: UInt64?
+    doomed: [UInt64], oldSubjects: UInt64?, erasures: [Erasure]
   ) {
+    self.erasures = erasures
     self.folder = folder
     self.checkpoint = checkpoint
     self.subjects = subjects
@@ -29,6 +31,7 @@ final class CheckpointJob {
   func run() throws {
     let disk = folder.disk
     for name in unsynced { try disk.open(folder.path(name), creating: nil).synchronizeData() }
+    try ErasureFile.carryOut(erasures, folder)
     if let subjects {
       let file = try disk.open(folder.path(StoreFiles.subjects(checkpoint.number)), creating: 0o600)
       try file.resize(to: 0)

@@ -39,7 +39,7 @@ final class CompactionJob {
     var copied: UInt64 = 0
     while let (_, record) = try scan.next(reader) {
       let sequence = record.sequence
-      guard source.holds(sequence), record.kind == RecordFormat.Kind.message,
+      guard record.kind == RecordFormat.Kind.message, source.holds(sequence),
         index.slots[source.slot(sequence)] == Slot.empty
       else { continue }
       let subject = Array(record.subject)

@@ -212,8 +212,13 @@ static int verify(char **arguments) {
   qsort(promises, count, sizeof *promises, by_sequence);
   connect_to(arguments[0]);
   uint64_t found = 0, wrong = 0, place = 0;
-  for (size_t twice = 1; twice < count; twice++)
-    if (promises[twice].sequence == promises[twice - 1].sequence) wrong++;
+  for (size_t twice = 1; twice < count; twice++) {
+    if (promises[twice].sequence != promises[twice - 1].sequence) continue;
+    fprintf(stderr, "messages %llu and %llu were both acknowledged as %llu\n",
+            (unsigned long long)promises[twice - 1].number, (unsigned long long)promises[twice].number,
+            (unsigned long long)promises[twice].sequence);
+    wrong++;
+  }
   while (place < count) {
     char request[128];
     int length = snprintf(request, sizeof request, "{\"seq\":%llu,\"batch\":%d}",
@@ -228,7 +233,13 @@ static int verify(char **arguments) {
       while (place < count && promises[place].sequence < sequence) place++;
       any = true;
       if (place < count && promises[place].sequence == sequence) {
-        is_whole(&message, promises[place].number) ? found++ : wrong++;
+        if (is_whole(&message, promises[place].number)) {
+          found++;
+        } else if (!wrong++) {
+          fprintf(stderr, "sequence %llu of message %llu: %zu bytes, %.*s...\n", (unsigned long long)sequence,
+                  (unsigned long long)promises[place].number, message.payload_length,
+                  (int)(message.payload_length < 60 ? message.payload_length : 60), message.payload);
+        }
         place++;
       }
     }

@@ -56,10 +56,7 @@ struct ConsumerPullTests {
       ("push", { $0.deliverSubject = "d" }, 0, "1", ["r: 409 Consumer is push based"]),
       (
         "wrong type", { _ in }, 0, #"{"batch":"x"}"#,
-        [
-          "r: 400 Bad Request - json: cannot unmarshal string into Go struct field "
-            + "JSApiConsumerGetNextRequest.batch of type int"
-        ]
+        ["r: 400 Bad Request - json: cannot unmarshal string into Go struct field .batch of type int"]
       ),
       ("not JSON", { _ in }, 0, #"{"batch":"#, ["r: 400 Bad Request - unexpected end of JSON input"]),
       ("too large", { _ in }, 1, #"{"batch":1,"max_bytes":10}"#, ["r: 409 Message Size Exceeds MaxBytes"]),

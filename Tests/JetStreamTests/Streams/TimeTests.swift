@@ -19,6 +19,8 @@ struct TimeTests {
     try stream.advance(seconds: 10)
     #expect(stream.messages == ["2 s.b 2"])
     #expect(errorNumber(try stream.publish("s.a", "", [("Nats-TTL", "0")])) == 10165)
+    // Cut to 64 bits, it is negative.
+    #expect(errorNumber(try stream.publish("s.a", "", [("Nats-TTL", "9223372036854775808")])) == 10165)
   }
 
   @Test("5.068, 8.016 the last message of a subject leaves a marker, a marker leaves none")
@@ -83,6 +85,17 @@ struct TimeTests {
     try stream.commit()
     #expect(stream.replies == [#"{"type":"ack","seq":0,"msgs":2}"#, #"{"type":"ack","seq":2,"msgs":2}"#])
     #expect(stream.answers == [#"{"stream":"S","seq":4,"batch":"b","count":4}"#])
+  }
+
+  @Test("5.076 a message that came already is a gap, too, and ends a fast batch")
+  func backwardGap() throws {
+    var stream = try TestStream { $0.allowBatchPublish = true }
+    for (sequence, operation) in [(1, 0), (2, 1), (2, 1)] {
+      _ = stream.propose("s.a", "\(sequence)", reply: "in.b.9.ok.\(sequence).\(operation).$FI")
+    }
+    #expect(stream.replies == [#"{"type":"ack","seq":0,"msgs":9}"#, #"{"type":"gap","last_seq":3,"seq":2}"#])
+    try stream.commit()
+    #expect(stream.answers == [#"{"stream":"S","seq":2,"batch":"b","count":2}"#])
   }
 
   @Test("5.077 to 5.080 a schedule publishes and ends, or goes on")

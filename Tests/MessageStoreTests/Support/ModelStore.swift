@@ -6,42 +6,33 @@ final class ModelStore {
     let sequence: UInt64
     let timestamp: Int64
     let flags: UInt8
-    /// What it counts in `state.bytes`.
-    let size: Int
-    private let bytes: UnsafeMutableRawBufferPointer
-    private let parts: (subject: Int, header: Int)
-
+    let bytes: [UInt8]
+    let subject: Int, header: Int, payload: Int
     init(
-      _ backing: StreamStore.Backing, sequence: UInt64, timestamp: Int64, flags: UInt8, subject: [UInt8],
-      header: [UInt8], payload: [UInt8]
+      _ backing: StreamStore.Backing, _ s: UInt64, _ t: Int64, _ f: UInt8, _ a: UnsafeRawBufferPointer,
+      _ b: UnsafeRawBufferPointer,
+      _ c: UnsafeRawBufferPointer
     ) {
-      self.sequence = sequence
-      self.timestamp = timestamp
-      self.flags = flags
-      let all = subject + header + payload
-      bytes = .allocate(byteCount: all.count, alignment: 8)
-      bytes.copyBytes(from: all)
-      parts = (subject.count, header.count)
-      size = StreamStore.messageBytes(
-        backing: backing, subject: subject.count, header: header.count, payload: payload.count)
+      sequence = s; timestamp = t; flags = f
+      bytes = Array(a) + Array(b) + Array(c)
+      subject = a.count; header = b.count; payload = c.count
+      size = StreamStore.messageBytes(backing: backing, subject: a.count, header: b.count, payload: c.count)
     }
-
-    deinit { bytes.deallocate() }
-
-    var subject: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: bytes[..<parts.subject]) }
-
+    let size: Int
     var message: StoredMessage {
-      let all = UnsafeRawBufferPointer(bytes)
-      let payloadStart = parts.subject + parts.header
-      return StoredMessage(
-        sequence: sequence, timestamp: timestamp, flags: flags, subject: subject,
-        header: UnsafeRawBufferPointer(rebasing: all[parts.subject..<payloadStart]),
-        payload: UnsafeRawBufferPointer(rebasing: all[payloadStart...]), bytes: size)
+      bytes.withUnsafeBytes { p in
+        StoredMessage(
+          sequence: sequence, timestamp: timestamp, flags: flags,
+          subject: UnsafeRawBufferPointer(rebasing: p[..<subject]),
+          header: UnsafeRawBufferPointer(rebasing: p[subject..<subject + header]),
+          payload: UnsafeRawBufferPointer(rebasing: p[(subject + header)...]), bytes: size)
+      }
     }
   }
 
   let backing: StreamStore.Backing
   private var records: [Record] = []
+  private var removed: Record?
   private var state_ = StoreState()
 
   init(_ backing: StreamStore.Backing) { self.backing = backing }
@@ -51,9 +42,7 @@ final class ModelStore {
   /// Costs a read when the first message changed since it was last asked.
   var state: StoreState {
     var s = state_
-    s.messages = messages
-    s.firstSequence = firstSequence
-    s.firstTimestamp = records.first?.timestamp ?? 0
+    s.messages = messages; s.firstSequence = firstSequence; s.firstTimestamp = records.first?.timestamp ?? 0
     s.subjectCount = subjectCount
     s.deletedCount = s.lastSequence &+ 1 &- s.firstSequence &- s.messages
     return s
@@ -66,18 +55,17 @@ final class ModelStore {
   var lastTimestamp: Int64 { state_.lastTimestamp }
   /// Of the first message; 0 when there is none.
   var firstTimestamp: Int64 { records.first?.timestamp ?? 0 }
-  var subjectCount: Int { Set(records.map { Array($0.subject) }).count }
+  var subjectCount: Int { Set(records.map { Array($0.message.subject) }).count }
   // MARK: storing
 
   /// Stores a message under a sequence above the last; sequences left out hold nothing. `flags` come back with the
   /// message and can be searched for (`next(from:flagged:)`). After an error nothing has changed.
   func append(
-    sequence: UInt64, timestamp: Int64, flags: UInt8, subject: [UInt8], header: [UInt8], payload: [UInt8]
+    sequence: UInt64, timestamp: Int64, flags: UInt8 = 0, subject: UnsafeRawBufferPointer,
+    header: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer
   ) throws(StoreError) {
     if sequence <= state_.lastSequence { throw .outOfOrder(sequence: sequence, last: state_.lastSequence) }
-    let r = Record(
-      backing, sequence: sequence, timestamp: timestamp, flags: flags, subject: subject, header: header,
-      payload: payload)
+    let r = Record(backing, sequence, timestamp, flags, subject, header, payload)
     records.append(r)
     state_.bytes += UInt64(r.size)
     state_.lastSequence = sequence
@@ -101,7 +89,7 @@ final class ModelStore {
 
   /// The first message at or after `sequence` on a wanted subject. Damaged ones are passed over and counted as lost.
   func next(from sequence: UInt64, matching filters: SubjectFilters) throws(StoreError) -> StoredMessage? {
-    records.first { $0.sequence >= sequence && filters.matches($0.subject) }?.message
+    records.first { $0.sequence >= sequence && filters.matches($0.message.subject) }?.message
   }
 
   /// The first message at or after `sequence` with any of these flags.
@@ -111,7 +99,7 @@ final class ModelStore {
 
   /// The last message at or before `sequence` on a wanted subject.
   func previous(through sequence: UInt64, matching filters: SubjectFilters) throws(StoreError) -> StoredMessage? {
-    records.last { $0.sequence <= sequence && filters.matches($0.subject) }?.message
+    records.last { $0.sequence <= sequence && filters.matches($0.message.subject) }?.message
   }
 
   /// Of the first message stored at or after a time; `lastSequence + 1` when all are older.
@@ -123,17 +111,17 @@ final class ModelStore {
 
   /// Of the first message on a subject.
   func firstSequence(of subject: UnsafeRawBufferPointer) throws(StoreError) -> UInt64? {
-    records.first { $0.subject.elementsEqual(subject) }?.sequence
+    records.first { $0.message.subject.elementsEqual(subject) }?.sequence
   }
 
   /// Of the last message on a subject.
   func lastSequence(of subject: UnsafeRawBufferPointer) throws(StoreError) -> UInt64? {
-    records.last { $0.subject.elementsEqual(subject) }?.sequence
+    records.last { $0.message.subject.elementsEqual(subject) }?.sequence
   }
 
   /// How many messages a subject has.
   func count(of subject: UnsafeRawBufferPointer) -> UInt64 {
-    UInt64(records.filter { $0.subject.elementsEqual(subject) }.count)
+    UInt64(records.filter { $0.message.subject.elementsEqual(subject) }.count)
   }
 
   /// Calls `body` with each wanted subject that has messages and how many, in the order of their bytes, until it
@@ -142,7 +130,7 @@ final class ModelStore {
     _ filters: SubjectFilters, _ body: (_ subject: UnsafeRawBufferPointer, _ count: UInt64) -> Bool
   ) {
     var totals: [[UInt8]: UInt64] = [:]
-    for r in records where filters.matches(r.subject) { totals[Array(r.subject), default: 0] += 1 }
+    for r in records where filters.matches(r.message.subject) { totals[Array(r.message.subject), default: 0] += 1 }
     for (subject, count) in totals.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
       if !subject.withUnsafeBytes({ body($0, count) }) { return }
     }
@@ -154,8 +142,8 @@ final class ModelStore {
     _ filters: SubjectFilters, through sequence: UInt64 = .max, limit: Int
   ) throws(StoreError) -> [UInt64]? {
     var last: [[UInt8]: UInt64] = [:]
-    for r in records where r.sequence <= sequence && filters.matches(r.subject) {
-      last[Array(r.subject)] = r.sequence
+    for r in records where r.sequence <= sequence && filters.matches(r.message.subject) {
+      last[Array(r.message.subject)] = r.sequence
     }
     return last.count > limit ? nil : last.values.sorted()
   }
@@ -167,8 +155,8 @@ final class ModelStore {
   ) throws(StoreError) -> PendingCount {
     var last: [[UInt8]: UInt64] = [:]
     var all: UInt64 = 0
-    for r in records where r.sequence >= sequence && filters.matches(r.subject) {
-      last[Array(r.subject)] = r.sequence
+    for r in records where r.sequence >= sequence && filters.matches(r.message.subject) {
+      last[Array(r.message.subject)] = r.sequence
       all += 1
     }
     return PendingCount(messages: lastPerSubject ? UInt64(last.count) : all, validThrough: lastSequence)
@@ -181,6 +169,7 @@ final class ModelStore {
   func remove(_ sequence: UInt64, erase: Bool = false) throws(StoreError) -> Int? {
     guard let index = records.firstIndex(where: { $0.sequence == sequence }) else { return nil }
     let r = records.remove(at: index)
+    removed = r
     state_.bytes -= UInt64(r.size)
     return r.size
   }
@@ -197,7 +186,7 @@ final class ModelStore {
   func purge(
     _ filters: SubjectFilters = .everything, through sequence: UInt64 = .max, keep: UInt64 = 0
   ) throws(StoreError) -> UInt64 {
-    let wanted = records.filter { $0.sequence <= sequence && filters.matches($0.subject) }.map(\.sequence)
+    let wanted = records.filter { $0.sequence <= sequence && filters.matches($0.message.subject) }.map(\.sequence)
     let gone = wanted.dropLast(Int(clamping: keep))
     for sequence in gone { try remove(sequence) }
     return UInt64(gone.count)

@@ -8,7 +8,7 @@ func difference(_ store: StreamStore, _ model: ModelStore, comparesBytes: Bool =
   if !comparesBytes { expected.bytes = state.bytes }
   if state != expected { return "state \(state) instead of \(expected)" }
   let last = model.lastSequence
-  var sequences = Array(stride(from: model.firstSequence, through: last, by: max(1, Int(last / 300))))
+  var sequences: [UInt64] = Array(stride(from: model.firstSequence, through: last, by: max(1, Int(last / 300))))
   sequences += [0, 1, last, last + 1]
   for sequence in sequences {
     if let problem = compare(try store.load(sequence), try model.load(sequence), "load \(sequence)") { return problem }
@@ -40,7 +40,7 @@ func difference(_ store: StreamStore, _ model: ModelStore, comparesBytes: Bool =
         let found = try store.lastPerSubject(filters, through: point, limit: limit)
         let wanted = try model.lastPerSubject(filters, through: point, limit: limit)
         if found != wanted {
-          return "last per subject \(where_): \(found ?? [0]) instead of \(wanted ?? [0])"
+          return "last per subject \(where_): \(String(describing: found)) instead of \(String(describing: wanted))"
         }
       }
     }
@@ -71,7 +71,7 @@ func difference(_ store: StreamStore, _ model: ModelStore, comparesBytes: Bool =
     {
       return problem
     }
-    let time = (try model.load(point)?.timestamp ?? model.lastTimestamp) + Int64(point % 3) - 1
+    let time = Int64(point) * 1000 - 1000
     let found = try store.firstSequence(atOrAfter: time)
     let wanted = try model.firstSequence(atOrAfter: time)
     if found != wanted { return "first at or after \(time): \(found) instead of \(wanted)" }

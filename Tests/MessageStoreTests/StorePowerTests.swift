@@ -1,0 +1,176 @@
+import Glibc
+import MessageStore
+import Reactor
+import StorageSimulation
+import Testing
+
+/// What is left after the power failed, processes were killed, writes failed and bits changed. The changes stand for
+/// the journal: it has all of them, whatever the store's files have.
+@Suite struct StorePowerTests {
+  /// More for a longer search: `STORE_SEEDS=1000`.
+  static let seeds: ClosedRange<UInt64> = 1...(getenv("STORE_SEEDS").flatMap { UInt64(String(cString: $0)) } ?? 40)
+
+  static func open(_ disk: SimulatedDisk, _ random: inout SeededGenerator) throws -> StreamStore {
+    var options = StoreOptions()
+    options.blockBytes = 8192
+    options.writeBytes = 4096
+    let memory = StoreMemory(budgetBytes: random.chance(50) ? 0 : 1 << 20)
+    return try StreamStore.open(directory: "s", disk: disk, options: options, memory: memory)
+  }
+
+  /// A store, its disk, what it should hold and every change so far.
+  struct Scene {
+    let disk: SimulatedDisk
+    var random: SeededGenerator
+    var store: StreamStore
+    let model = ModelStore(.file)
+    var log: [StoreChange] = []
+    /// What the last finished checkpoint covers.
+    var released: UInt64 = 0
+
+    init(seed: UInt64) throws {
+      disk = SimulatedDisk(seed: seed)
+      disk.makesNoise = false
+      random = SeededGenerator(seed: seed)
+      store = try StorePowerTests.open(disk, &random)
+    }
+
+    mutating func change() throws {
+      let change = StoreChange.random(&random, model)
+      log.append(change)
+      try change.apply(to: model)
+      try change.apply(to: store)
+    }
+
+    mutating func checkpoint(changing: Bool = true) throws {
+      guard let job = try store.prepareCheckpoint(appliedLog: UInt64(log.count), attachment: [7]) else { return }
+      if changing, random.chance(50) { try change() }
+      job.run()
+      try store.finish(job)
+      released = job.appliedLog ?? released
+    }
+
+    mutating func maintain() throws {
+      guard let job = try store.prepareMaintenance() else { return }
+      let runsFirst = random.chance(50)
+      if runsFirst { job.run() }
+      if random.chance(70) { try change() }
+      if !runsFirst { job.run() }
+      try store.finish(job)
+    }
+
+    mutating func work(_ steps: Int) throws {
+      for _ in 0..<steps {
+        try change()
+        if random.chance(4) { try checkpoint() }
+        if random.chance(6) { try maintain() }
+      }
+    }
+
+    mutating func reopen() throws {
+      store = try StorePowerTests.open(disk, &random)
+      for change in log[Int(store.recovery.appliedLog)...] { try change.apply(to: store) }
+    }
+  }
+
+  @Test(
+    "after a power failure or a kill and the journal's replay everything is there (FEATURES 5.090)", arguments: seeds)
+  func crash(seed: UInt64) throws {
+    var scene = try Scene(seed: seed)
+    for round in 1...8 {
+      let place = "seed \(seed) round \(round)"
+      let isKill = scene.random.chance(30)
+      if !isKill { scene.disk.powerFailsAt = scene.disk.operations + Int.random(in: 1...60, using: &scene.random) }
+      do { try scene.work(Int.random(in: 20...200, using: &scene.random)) } catch is StoreError
+        where !scene.disk.hasPower
+      {}
+      if !isKill { scene.disk.crash() }
+      // The next failure may come before everything is applied again.
+      if scene.random.chance(40) {
+        scene.disk.powerFailsAt = scene.disk.operations + Int.random(in: 0...20, using: &scene.random)
+        do { try scene.reopen() } catch is StoreError where !scene.disk.hasPower {}
+        scene.disk.crash()
+      }
+      try scene.reopen()
+      #expect(scene.store.recovery.appliedLog >= scene.released, "\(place)")
+      if scene.released > 0 { #expect(scene.store.recovery.attachment == [7], "\(place)") }
+      if let problem = try difference(scene.store, scene.model) {
+        Issue.record("\(place): \(problem)\n\(scene.store.recovery)")
+        return
+      }
+      if let lost = scene.store.state.lost {
+        Issue.record("\(place): lost \(lost)\n\(scene.store.recovery.notes)")
+        return
+      }
+    }
+  }
+
+  @Test("changed bits below the checkpoint are lost messages, never other ones (FEATURES 5.092)", arguments: seeds)
+  func flippedBits(seed: UInt64) throws {
+    var scene = try Scene(seed: seed)
+    try scene.work(300)
+    while scene.model.messages < 20 { try scene.change() }
+    try scene.checkpoint(changing: false)
+    try scene.store.close()
+    let names = try scene.disk.list("s").filter { $0 != "checkpoint" }
+    for _ in 0..<Int.random(in: 1...4, using: &scene.random) {
+      let name = "s/" + names.randomElement(using: &scene.random)!
+      let size = scene.disk.contents(name).count
+      if size == 0 { continue }
+      let byte = Int.random(in: 0..<size, using: &scene.random)
+      if scene.random.chance(80) {
+        scene.disk.flip(name, byte: byte, bit: Int.random(in: 0...7, using: &scene.random))
+      } else if scene.random.chance(50) {
+        scene.disk.fill(name, byte..<min(size, byte + 600), with: 0)
+      } else {
+        scene.disk.truncate(name, to: byte)
+      }
+    }
+    try scene.reopen()
+    let store = scene.store
+    // Reading finds what is damaged.
+    var from: UInt64 = 0
+    while let message = try store.next(from: from, matching: .everything) { from = message.sequence + 1 }
+    let lost = store.state.lost ?? LostMessages()
+    #expect(lost.count == UInt64(lost.sequences.count), "seed \(seed)")
+    for sequence in lost.sequences {
+      #expect(try scene.model.remove(sequence) != nil, "seed \(seed): \(sequence) was not there")
+    }
+    // A lost message's length is a guess where its record's begin is gone.
+    if let problem = try difference(store, scene.model, comparesBytes: lost.count == 0) {
+      Issue.record("seed \(seed): \(problem)\n\(store.recovery.notes)")
+    }
+  }
+
+  @Test("a failed write ends writing and not reading (FEATURES 5.090)", arguments: seeds)
+  func failedWrites(seed: UInt64) throws {
+    var scene = try Scene(seed: seed)
+    try scene.work(50)
+    let isSync = scene.random.chance(40)
+    let code = scene.random.chance(50) ? ENOSPC : EIO
+    scene.disk.failure = (isSync ? .sync : .write, Int.random(in: 0...20, using: &scene.random), code)
+    do {
+      try scene.work(1000)
+    } catch StoreError.failed(let error) {
+      #expect(error.code == code, "seed \(seed)")
+    }
+    #expect(scene.store.failure?.code == code, "seed \(seed)")
+    let last = scene.store.lastSequence
+    #expect(throws: StoreError.self) {
+      try StoreChange.append(sequence: last + 1, timestamp: 0, flags: 0, subject: [97], header: [], payload: [])
+        .apply(to: scene.store)
+    }
+    #expect(scene.store.lastSequence == last)
+    // What was there before the change that failed can be read.
+    var from: UInt64 = 0
+    while let message = try scene.store.next(from: from, matching: .everything) {
+      from = message.sequence + 1
+      #expect(scene.store.contains(message.sequence), "seed \(seed)")
+    }
+    #expect(scene.store.state.lost == nil, "seed \(seed)")
+    scene.disk.crash()
+    try scene.reopen()
+    if let problem = try difference(scene.store, scene.model) { Issue.record("seed \(seed): \(problem)") }
+    #expect(scene.store.state.lost == nil, "seed \(seed)")
+  }
+}

@@ -30,7 +30,6 @@ import Testing
 
     init(seed: UInt64) throws {
       disk = SimulatedDisk(seed: seed)
-      disk.makesNoise = false
       random = SeededGenerator(seed: seed)
       store = try StorePowerTests.open(disk, &random)
     }

@@ -108,6 +108,15 @@ extension StreamStore {
     return record
   }
 
+  /// The first bytes of what may be a record, unchecked; nil when the block ends before.
+  func recordHeader(_ block: Block, at offset: Int) throws(StoreError) -> Record? {
+    if block.end - offset < RecordFormat.headerBytes { return nil }
+    if block === tail.block, let bytes = tail.read(offset) {
+      return bytes.count >= RecordFormat.headerBytes ? Record(bytes.baseAddress!) : nil
+    }
+    return try window(block, at: offset, RecordFormat.headerBytes).map { Record($0) }
+  }
+
   /// `needed` bytes of a block's file from an offset on, in the cache and pinned; nil when the file ends before.
   private func window(_ block: Block, at offset: Int, _ needed: Int) throws(StoreError) -> UnsafeRawPointer? {
     if let pinned = pinnedWindow, let bytes = pinned.bytes, offset >= pinned.start,

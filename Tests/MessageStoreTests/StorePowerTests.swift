@@ -30,7 +30,6 @@ import Testing
 
     init(seed: UInt64) throws {
       disk = SimulatedDisk(seed: seed)
-      disk.makesNoise = false
       random = SeededGenerator(seed: seed)
       store = try StorePowerTests.open(disk, &random)
     }
@@ -81,12 +80,14 @@ import Testing
       let place = "seed \(seed) round \(round)"
       let isKill = scene.random.chance(30)
       if !isKill { scene.disk.powerFailsAt = scene.disk.operations + Int.random(in: 1...60, using: &scene.random) }
-      do { try scene.work(Int.random(in: 20...200, using: &scene.random)) } catch StoreError.failed {}
+      do { try scene.work(Int.random(in: 20...200, using: &scene.random)) } catch is StoreError
+        where !scene.disk.hasPower
+      {}
       if !isKill { scene.disk.crash() }
       // The next failure may come before everything is applied again.
       if scene.random.chance(40) {
         scene.disk.powerFailsAt = scene.disk.operations + Int.random(in: 0...20, using: &scene.random)
-        do { try scene.reopen() } catch StoreError.failed {}
+        do { try scene.reopen() } catch is StoreError where !scene.disk.hasPower {}
         scene.disk.crash()
       }
       try scene.reopen()

@@ -168,7 +168,7 @@ struct BlockHeader: Equatable {
     isCompacted = base.loadUnaligned(fromByteOffset: 12, as: UInt32.self) == 1
     id = base.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
     self.base = base.loadUnaligned(fromByteOffset: 24, as: UInt64.self)
-    if self.base == 0 || self.base > 1 << 63 { return nil }
+    if self.base == 0 || self.base > .max - 2 * StreamStore.maximumSlots { return nil }
     previousRecord = base.loadUnaligned(fromByteOffset: 32, as: UInt64.self)
   }
 }

@@ -33,9 +33,10 @@ struct BlockScan {
   private func search(_ store: StreamStore) throws(StoreError) -> Int? {
     var at = offset + 1
     while at + RecordFormat.headerBytes <= end {
-      if let record = try store.bytes(block, at: at), record.sequence >= block.base,
-        record.sequence <= block.base &+ StreamStore.maximumSlots, record.kind <= RecordFormat.Kind.erased,
-        at + record.size <= end, record.isIntact
+      // The whole record is read only when its first bytes look like one.
+      if let start = try store.recordHeader(block, at: at), start.sequence >= block.base,
+        start.sequence - block.base <= StreamStore.maximumSlots, start.kind <= RecordFormat.Kind.erased,
+        start.fits(end - at), let record = try store.bytes(block, at: at), record.isIntact
       {
         return at
       }

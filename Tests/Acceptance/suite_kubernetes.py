@@ -20,7 +20,7 @@ from suite import Failure, Missing, check, expect, wait_until
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE / "kubernetes"))
-from cluster import Namespace, Refused, shared  # noqa: E402
+from api_cluster import Namespace, Refused, shared  # noqa: E402
 from controller import Controller, JetStream  # noqa: E402
 
 # What the issue asks for.

@@ -44,6 +44,7 @@ let package = Package(
     quietRoom("Crypto", ["Bytes", "JSON", "CSystem", "COpenSSL", "CCrypt"]),
     room("Reactor", ["Bytes", "JSON", "Crypto", "CSystem", "COpenSSL"]),
     room("Journal", ["Bytes", "Reactor", "CSystem"]),
+    room("S2", ["CSystem"]),
     quietRoom("HTTP", ["Bytes", "JSON", "Crypto", "Reactor", "CZlib"]),
     quietRoom("Profiling", ["Bytes", "Reactor", "HTTP", "CSystem"]),
     quietRoom("Configuration", ["Bytes", "JSON", "Crypto", "Subjects"]),
@@ -59,7 +60,7 @@ let package = Package(
       "JetStream",
       [
         "Bytes", "JSON", "Crypto", "Reactor", "Configuration", "Subjects", "Journal", "MessageStore", "Broker",
-        "JetStreamAPI", "CSystem",
+        "JetStreamAPI", "S2", "CSystem",
       ]),
 
     quietRoom("NATSClient", ["Bytes", "JSON", "Crypto", "Reactor", "CSystem"]),
@@ -110,6 +111,7 @@ let package = Package(
     tests("ProfilingTests", ["Profiling"]),
     .target(name: "StorageSimulation", dependencies: ["Reactor"], path: "Tests/StorageSimulation"),
     tests("JournalTests", ["Journal", "Reactor", "CSystem", "StorageSimulation"]),
+    tests("S2Tests", ["S2"]),
     tests("HTTPTests", ["HTTP", "Reactor"]),
     tests("ConfigurationTests", ["Configuration"]),
     tests("WireTests", ["Wire"]),

@@ -17,14 +17,13 @@ public enum S2Error: Error, Equatable, Sendable {
   case wrongChecksum
 }
 
+/// In the words that nats-server answers with.
 extension S2Error: CustomStringConvertible {
   public var description: String {
     switch self {
-    case .notAStream: "s2: no stream identifier"
-    case .unknownChunk(let kind): "s2: unknown chunk type \(kind)"
-    case .tooLarge: "s2: chunk is too large"
-    case .damagedBlock: "s2: corrupt input"
-    case .wrongChecksum: "s2: invalid checksum"
+    case .notAStream, .tooLarge, .damagedBlock: "s2: corrupt input"
+    case .unknownChunk: "s2: unsupported input"
+    case .wrongChecksum: "s2: corrupt input, crc mismatch"
     }
   }
 }

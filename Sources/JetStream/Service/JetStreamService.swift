@@ -22,6 +22,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   let memory = StoreMemory.ofProcess()
   /// Carries out what would hold a loop up: syncs, removal of files.
   let background = BackgroundQueue()
+  let backups = BackupsUnderWay()
   let ingestLimit: IngestLimit
   private(set) var loops: [JetStreamLoop] = []
   private(set) var journal: Journal?
@@ -213,6 +214,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
 
   public func stop(_ done: @escaping @Sendable () -> Void) {
     server.logger.info("Initiating JetStream Shutdown...")
+    backups.stop()
     for account in sortedAccounts { account.unlisten() }
     closeStreams { [self] in
       background.submit { [self] in

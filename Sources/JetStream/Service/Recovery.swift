@@ -211,6 +211,13 @@ extension StreamRunner {
     } catch {
       fail("\(error)")
     }
+    beginRecoveredConsumers()
+    announced = store.lastSequence
+    releaseUnneeded()
+  }
+
+  /// Consumers as checkpoints, the journal or a backup have them begin to run.
+  func beginRecoveredConsumers() {
     for recovered in recovering.values.sorted(by: { $0.number < $1.number }) {
       let machine = ConsumerMachine(
         identity: identity(
@@ -222,7 +229,5 @@ extension StreamRunner {
       consumer.machine.resume(port: consumer, now: consumer.now)
     }
     recovering = [:]
-    announced = store.lastSequence
-    releaseUnneeded()
   }
 }

@@ -213,14 +213,14 @@ struct RestoredStream {
       case .create(let configuration), .update(let configuration): planned = configuration
       }
     } catch {
-      throw BackupProblem("failed to add consumer \(GoString.quote(name)): \(error.description) (\(error.number))")
+      throw BackupProblem("failed to add consumer \(GoString.quote(consumer.entry)): \(error.description) (\(error.number))")
     }
     let state: ConsumerState
     do throws(BackupProblem) {
       state = try consumer.state.state(
         policy: planned.ackPolicy, maximumDeliveries: planned.maxDeliver, now: time)
     } catch {
-      throw BackupProblem("failed to set consumer \(GoString.quote(name)) state: \(error.reason)")
+      throw BackupProblem("failed to set consumer \(GoString.quote(consumer.entry)) state: \(error.reason)")
     }
     var number = runner.nextConsumerNumber
     if let known = runner.recovering.values.first(where: { $0.name == name }) {
@@ -259,7 +259,8 @@ struct RestoredStream {
   }
 
   /// Removes some messages of a range; what is left of it.
-  private func remove(_ range: ClosedRange<UInt64>, from store: StreamStore) throws(StoreError) -> ClosedRange<UInt64>? {
+  private func remove(_ range: ClosedRange<UInt64>, from store: StreamStore) throws(StoreError) -> ClosedRange<UInt64>?
+  {
     var sequence = range.lowerBound
     for _ in 0..<Self.releasedATime {
       if range.lowerBound == range.upperBound {

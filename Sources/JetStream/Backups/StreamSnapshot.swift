@@ -120,6 +120,8 @@ final class StreamSnapshot: @unchecked Sendable {
     } else if isHeard != wasHeard {
       // Who comes later has missed what was sent.
       finish("no interest", status: "NATS/1.0 408 No Interest\r\n\r\n")
+    } else if stream.isOver {
+      fail(unreadable("store is closed"))
     } else if slots == 0, now - lastSent >= Self.answerNanoseconds {
       finish("no flow response", status: "NATS/1.0 408 No Flow Response\r\n\r\n")
     }
@@ -150,7 +152,7 @@ final class StreamSnapshot: @unchecked Sendable {
       do {
         try read(&budget)
       } catch {
-        finish("\(error)", status: "NATS/1.0 500 \(error)\r\n\r\n")
+        fail(error)
         return
       }
       guard writer.readyCount >= wanted.chunkBytes else {
@@ -229,6 +231,8 @@ final class StreamSnapshot: @unchecked Sendable {
 
   // MARK: the end
 
+  private func fail(_ error: Unreadable) { finish("\(error)", status: "NATS/1.0 500 \(error)\r\n\r\n") }
+
   /// - Parameter problem: why it is not whole; nil: it is.
   private func finish(_ problem: String?, status: String) {
     isOver = true
@@ -250,7 +254,8 @@ final class StreamSnapshot: @unchecked Sendable {
       if lostMessages > 0 {
         logger.warning("Snapshot of stream '\(name)' is without \(lostMessages) messages that cannot be read")
       }
-      logger.info("Completed snapshot of \(friendlyBytes(Int64(clamping: state.bytes))) for stream '\(name)' in \(time)")
+      logger.info(
+        "Completed snapshot of \(friendlyBytes(Int64(clamping: state.bytes))) for stream '\(name)' in \(time)")
     }
   }
 }

@@ -213,7 +213,8 @@ extension StreamRunner {
     }
     beginRecoveredConsumers()
     announced = store.lastSequence
-    releaseUnneeded()
+    // Without consumers nobody has said what is needed: a restored stream may wait for them.
+    if !consumers.isEmpty { releaseUnneeded() }
   }
 
   /// Consumers as checkpoints, the journal or a backup have them begin to run.

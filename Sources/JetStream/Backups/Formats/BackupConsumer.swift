@@ -22,13 +22,16 @@ struct BackupConsumer {
   }
 
   var name: String
+  /// What the backup calls it.
+  var entry: String
   var configuration: ConsumerConfiguration
   /// nil: the moment of the restore.
   var created: Int64?
   var state: State
 
-  init(name: String, configuration: ConsumerConfiguration, created: Int64?, state: State) {
+  init(name: String, entry: String? = nil, configuration: ConsumerConfiguration, created: Int64?, state: State) {
     self.name = name
+    self.entry = entry ?? name
     self.configuration = configuration
     self.created = created
     self.state = state
@@ -59,7 +62,7 @@ struct BackupConsumer {
       throw fail(error.description)
     }
     let own = configuration.isDurable ? configuration.durableName : configuration.name
-    self.init(name: own.isEmpty ? entry : own, configuration: configuration, created: nil, state: state)
+    self.init(name: own.isEmpty ? entry : own, entry: entry, configuration: configuration, created: nil, state: state)
   }
 
   private struct Document: RequestReadable {

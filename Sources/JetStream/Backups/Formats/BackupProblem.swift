@@ -23,7 +23,9 @@ struct BackupProblem: Error {
   /// What is wrong with JSON, without the words that the API puts in front.
   static func reason(_ error: JetStreamError) -> String {
     let prefix = "invalid JSON: "
-    return error.description.hasPrefix(prefix) ? String(error.description.dropFirst(prefix.count)) : error.description
+    let text = error.description
+    let reason = text.hasPrefix(prefix) ? String(text.dropFirst(prefix.count)) : text
+    return reason == "unexpected end of JSON input" ? "unexpected EOF" : reason
   }
 
   /// What nats-server says where the bytes of an archive make no sense.

@@ -26,7 +26,7 @@ struct FilesBackup {
   private var lastBlock: UInt64 = 0
   private var lastHash: [UInt8] = []
   /// The block's index that has come before the block.
-  private var blockIndex: (index: UInt64, summary: BlockSummary, hash: [UInt8])?
+  private var blockIndex: (index: UInt64, summary: BlockSummary)?
   private var hasOrigin = false
   /// By name: the configuration's file, and whether the state has come.
   private var consumers: [String: (description: [UInt8], isDone: Bool)] = [:]
@@ -120,7 +120,7 @@ struct FilesBackup {
       guard records.isAtBoundary else { throw BlockRecords.bad }
       lastBlock = index
       if !records.lastHash.isEmpty { lastHash = records.lastHash }
-      applyIndex(of: index, records.lastHash)
+      applyIndex(of: index)
     case .collected(let name, let bytes): try finish(name, bytes)
     }
   }
@@ -142,8 +142,8 @@ struct FilesBackup {
       items.append(.consumer(try read(parts[1], consumer.description, state: state)))
     case "index.db": if let summary = StreamSummary(bytes) { apply(summary) }
     default:
-      if let index = UInt64(parts[1].dropLast(4)), let (summary, hash) = BlockSummary.read(index: bytes) {
-        blockIndex = (index, summary, hash)
+      if let index = UInt64(parts[1].dropLast(4)), let summary = BlockSummary(index: bytes) {
+        blockIndex = (index, summary)
       }
     }
   }
@@ -169,19 +169,17 @@ struct FilesBackup {
     return nil
   }
 
-  /// A block has ended: its index tells what was removed, if it is about exactly these records.
-  private mutating func applyIndex(of index: UInt64, _ hash: [UInt8]) {
+  /// A block has ended: its index tells what was removed, also if it is older than the last record.
+  private mutating func applyIndex(of index: UInt64) {
     defer { blockIndex = nil }
-    guard let known = blockIndex, known.index == index, hash.isEmpty || known.hash == hash else { return }
-    let summary = known.summary
+    guard let (known, summary) = blockIndex, known == index else { return }
     if summary.first > 1 { items.append(.removed(1...(summary.first - 1))) }
     for sequence in summary.deleted where sequence > 0 { items.append(.removed(sequence...sequence)) }
     lastSequence = max(lastSequence, summary.last)
   }
 
-  /// The whole stream is known, if nothing was written after its index.
+  /// What was removed from the whole stream. Where it ends is told by the index only if the blocks are of the same moment.
   private mutating func apply(_ summary: StreamSummary) {
-    guard summary.lastBlock == lastBlock, summary.lastHash == lastHash else { return }
     var expected: UInt64 = 1
     for (_, block) in summary.blocks.sorted(by: { $0.summary.first < $1.summary.first }) {
       if block.first > expected { items.append(.removed(expected...(block.first - 1))) }
@@ -189,7 +187,7 @@ struct FilesBackup {
       if block.last < .max { expected = max(expected, block.last + 1) }
     }
     if summary.first > 1 { items.append(.removed(1...(summary.first - 1))) }
-    lastSequence = max(lastSequence, summary.last)
+    if summary.lastBlock == lastBlock, summary.lastHash == lastHash { lastSequence = max(lastSequence, summary.last) }
   }
 
   // MARK: descriptions

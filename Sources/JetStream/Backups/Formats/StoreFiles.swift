@@ -82,27 +82,26 @@ struct BlockSummary {
 
   private static let topBit: UInt64 = 1 << 63
 
-  /// `N.idx` of servers before 2.10, with the hash of the record that was the block's last one then.
-  static func read(index bytes: [UInt8]) -> (BlockSummary, hash: [UInt8])? {
+  /// `N.idx` of servers before 2.10.
+  init?(index bytes: [UInt8]) {
     var reader = StoreFileReader(bytes)
     guard reader.byte() == 22, let version = reader.byte(), version == 1 || version == 2,
       reader.unsigned() != nil, reader.unsigned() != nil, let first = reader.unsigned(), reader.signed() != nil,
       let last = reader.unsigned(), reader.signed() != nil, let count = reader.unsigned(),
-      let hash = reader.take(BlockRecords.hashBytes)
+      reader.take(BlockRecords.hashBytes) != nil
     else { return nil }
-    var summary = BlockSummary(first: first & ~topBit, last: last & ~topBit, deleted: [])
-    guard count > 0 else { return (summary, hash) }
+    self.init(first: first & ~Self.topBit, last: last & ~Self.topBit, deleted: [])
+    guard count > 0 else { return }
     if version == 2 {
-      guard let deleted = reader.sequenceSet() else { return nil }
-      summary.deleted = deleted
-      return (summary, hash)
+      guard let set = reader.sequenceSet() else { return nil }
+      deleted = set
+      return
     }
     guard count <= UInt64(reader.count) else { return nil }
     for _ in 0..<count {
       guard let distance = reader.unsigned() else { return nil }
-      summary.deleted.append(summary.first &+ (distance & ~topBit))
+      deleted.append(self.first &+ (distance & ~Self.topBit))
     }
-    return (summary, hash)
   }
 }
 
@@ -137,7 +136,8 @@ struct StreamSummary {
     guard let count = reader.unsigned(), count <= UInt64(reader.count) else { return nil }
     for _ in 0..<count {
       guard let index = reader.unsigned(), reader.unsigned() != nil, let first = reader.unsigned(),
-        reader.signed() != nil, let last = reader.unsigned(), reader.signed() != nil, let deletedCount = reader.unsigned()
+        reader.signed() != nil, let last = reader.unsigned(), reader.signed() != nil,
+        let deletedCount = reader.unsigned()
       else { return nil }
       // Messages with a time to live, and schedules: each counted since a later version.
       for since in [2, 3] where version >= since {

@@ -122,7 +122,8 @@ let package = Package(
     tests(
       "JetStreamTests",
       [
-        "JetStream", "JetStreamAPI", "MessageStore", "Journal", "Reactor", "JSON", "Configuration", "StorageSimulation",
+        "JetStream", "JetStreamAPI", "MessageStore", "Journal", "Reactor", "JSON", "Configuration", "S2",
+        "StorageSimulation",
       ]),
     tests("NATSClientTests", ["NATSClient", "Reactor", "Crypto", "JSON", "CSystem"]),
     tests("MetricsTests", ["Metrics"]),

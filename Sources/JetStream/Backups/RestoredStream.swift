@@ -213,7 +213,8 @@ struct RestoredStream {
       case .create(let configuration), .update(let configuration): planned = configuration
       }
     } catch {
-      throw BackupProblem("failed to add consumer \(GoString.quote(consumer.entry)): \(error.description) (\(error.number))")
+      throw BackupProblem(
+        "failed to add consumer \(GoString.quote(consumer.entry)): \(error.description) (\(error.number))")
     }
     let state: ConsumerState
     do throws(BackupProblem) {

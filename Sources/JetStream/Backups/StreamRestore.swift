@@ -12,7 +12,7 @@ final class StreamRestore: @unchecked Sendable {
   // Invariant: confined to `loop`.
 
   /// Bytes that are decompressed and stored before others have their turn.
-  private static let bytesATurn = 512 << 10
+  private static let bytesATurn = 256 << 10
   /// What a step costs besides its bytes.
   private static let stepBytes = 256
   /// How long nothing may come.

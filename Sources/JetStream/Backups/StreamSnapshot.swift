@@ -17,7 +17,7 @@ final class StreamSnapshot: @unchecked Sendable {
   // Invariant: confined to the stream's loop.
 
   /// Bytes of messages that are read and compressed before others have their turn.
-  private static let bytesATurn = 256 << 10
+  private static let bytesATurn = 128 << 10
   /// How long the receiver may answer nothing, and may take to begin listening.
   private static let answerNanoseconds: Int64 = 5_000_000_000
   private static let interestNanoseconds: Int64 = 2_000_000_000

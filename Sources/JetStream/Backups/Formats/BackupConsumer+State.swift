@@ -38,20 +38,22 @@ extension BackupConsumer.State {
     }
     var result = ConsumerState(policy: policy)
     result.begin(delivered: delivered, ackFloor: ackFloor)
-    var consumerSequence: UInt64 = 0
-    for (sequence, entry) in pending.sorted(by: { $0.key < $1.key }) {
+    var entries: [PendingEntry] = []
+    // First deliveries are in the order of the stream; servers before 2.10 tell the last one of what was redelivered.
+    var highest = max(delivered.consumer, 1)
+    for (sequence, entry) in pending.sorted(by: { $0.key > $1.key }) {
       guard sequence > ackFloor.stream, sequence <= delivered.stream else {
         throw BackupProblem("bad pending entry, sequence [\(sequence)] out of range")
       }
-      guard policy != .none else { continue }
-      // First deliveries are in the order of the stream.
-      consumerSequence = max(consumerSequence, min(entry.consumerSequence, delivered.consumer), 1)
-      result.pending.append(
+      let consumerSequence = max(min(entry.consumerSequence, highest), 1)
+      highest = max(consumerSequence - 1, 1)
+      entries.append(
         PendingEntry(
           sequence: sequence, consumerSequence: consumerSequence,
           timestamp: min(max(entry.timestamp, 0), now + Self.longestDelay),
           deliveries: UInt32(clamping: min(redelivered[sequence] ?? 0, 1 << 30) + 1), flags: []))
     }
+    if policy != .none { for entry in entries.reversed() { result.pending.append(entry) } }
     guard maximumDeliveries > 0 else { return result }
     for (sequence, count) in redelivered.sorted(by: { $0.key < $1.key })
     where count >= UInt64(maximumDeliveries) && pending[sequence] == nil {

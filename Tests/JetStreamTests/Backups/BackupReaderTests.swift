@@ -22,7 +22,7 @@ import Testing
   }
 
   /// Taken from nats-server: ten messages of which 1, 3 and 10 were deleted, and two consumers.
-  @Test(arguments: ["2.15-file", "2.15-memory", "2.10-file", "2.9-file"], [1, 511, 100_000])
+  @Test(arguments: ["2.15-file", "2.15-memory", "2.10-file", "2.9-file"], [13, 511, 100_000])
   func backupsOfNatsServerAreRead(_ name: String, _ step: Int) throws {
     let content = BackupSamples.Content(try BackupSamples.read(try BackupSamples.recorded(name), step: step))
     let expected = Dictionary(

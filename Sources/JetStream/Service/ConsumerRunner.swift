@@ -61,7 +61,7 @@ final class ConsumerRunner: ConsumerPort {
 
   private var loop: JetStreamLoop { stream.loop }
   private var worker: Worker { stream.loop.worker }
-  private var account: Account { stream.handle.account.account }
+  private var account: Account { stream.account }
   var now: Int64 { stream.loop.wallNow }
 
   /// What it has to say is kept: neither it nor its stream live in memory only.

@@ -14,7 +14,7 @@ final class StreamRunner: @unchecked Sendable {
   /// Ends, as the handle's hold on the runner does, when the stream is deleted.
   let handle: StreamHandle
   let loop: JetStreamLoop
-  private let account: Account
+  let account: Account
   let store: StreamStore
   /// Where the rules lie: a copy of them for every call would cost more than the call.
   private let rulesPlace = UnsafeMutablePointer<StreamRules>.allocate(capacity: 1)
@@ -53,6 +53,8 @@ final class StreamRunner: @unchecked Sendable {
   var announced: UInt64 = 0
   private var countedBytes: UInt64 = 0
   private var answerBytes: [UInt8] = []
+  /// Room for the header of a direct get's answer.
+  var getHeader: [UInt8] = []
   /// Consumers as recovery finds them, before they run.
   var recovering: [UInt64: RecoveredConsumer] = [:]
 

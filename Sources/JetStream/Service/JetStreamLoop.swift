@@ -15,13 +15,15 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   static let mostInFlightBytes = 32 << 20
   /// Records are handed to the journal early when they take more.
   static let recordBytes = 256 << 10
-  /// A stream is checkpointed when the journal has more than this of it.
-  static let checkpointBytes = 8 << 20
+  /// A stream is checkpointed when the journal has more than this of it, and more than its checkpoint takes.
+  static let checkpointBytes = 32 << 20
+  /// What has arrived is told to the service in such steps, and at the end of a batch.
+  static let ingestStep = 64 << 10
   /// How often checkpoints and maintenance are looked at.
   static let upkeepNanoseconds: Int64 = 2_000_000_000
 
-  unowned(unsafe) let worker: Worker
-  unowned(unsafe) let service: JetStreamService
+  let worker: Worker
+  let service: JetStreamService
   let index: Int
   var lookup = StreamLookup()
   var inFlight = InFlight()
@@ -33,6 +35,10 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   private var spare: [HandoffBatch] = []
   /// Arrived, not handled yet.
   private var arrived: [HandoffBatch] = []
+  /// Bytes that have arrived for streams and that the service does not know of.
+  private var uncountedIngest = 0
+  /// Bytes taken by streams that the service does not know of.
+  private var takenIngest = 0
   /// Records of this batch, on their way to the journal.
   private let records = JournalRecords(keeping: 512 << 10)
   private var isJournalFull = false
@@ -40,6 +46,8 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   private var ready: [ConsumerRunner] = []
   /// Streams whose messages waited until nothing was in flight.
   private var resuming: [StreamRunner] = []
+  /// Streams of which something was applied in this batch.
+  private var touched: [StreamRunner] = []
   /// Streams with records that no checkpoint contains.
   private var dirty: [ObjectIdentifier: StreamRunner] = [:]
   private var mustPoll = false
@@ -74,6 +82,12 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     unsafeDowncast(worker.companion.unsafelyUnwrapped, to: JetStreamLoop.self)
   }
 
+  /// The same, for every message.
+  @inline(__always)
+  static func with<Result>(_ worker: Worker, _ body: (JetStreamLoop) -> Result) -> Result {
+    withoutCounting(of(worker), body)
+  }
+
   /// Registers with the journal. Before the loops run.
   func follow(_ journal: Journal) {
     listener = journal.addListener(on: worker.loop) { [unowned self] notice in heard(notice) }
@@ -89,7 +103,15 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
       return
     }
     hand(.publish, message, to: handle)
-    if service.ingestBegan(message.size) { holdsPublisherBack = true }
+    uncountedIngest += message.size
+    if uncountedIngest >= Self.ingestStep { countIngest() }
+  }
+
+  /// Tells the service what has arrived here.
+  private func countIngest() {
+    if uncountedIngest == 0 { return }
+    if service.ingestBegan(uncountedIngest) { holdsPublisherBack = true }
+    uncountedIngest = 0
   }
 
   override var isCongested: Bool { service.isIngestCongested }
@@ -103,10 +125,12 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
 
   /// Copies a message to the stream's loop.
   func hand(_ kind: HandoffKind, _ message: Message, to handle: StreamHandle) {
-    let target = handle.loop.index
-    let batch = outgoing[target] ?? openBatch(target)
-    batch.append(kind, handle, message)
-    if batch.isFull { send(batch, to: target) }
+    let target = withoutCounting(handle.loop) { $0.index }
+    let isFull = withoutCounting(outgoing[target] ?? openBatch(target)) { batch in
+      batch.append(kind, handle, message)
+      return batch.isFull
+    }
+    if isFull, let batch = outgoing[target] { send(batch, to: target) }
   }
 
   /// Passes a request to the stream's loop, behind what was handed over before it.
@@ -133,6 +157,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   }
 
   private func sendOutgoing() {
+    countIngest()
     for target in outgoing.indices {
       if let batch = outgoing[target] { send(batch, to: target) }
     }
@@ -156,6 +181,10 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   override func nextPoll() -> Int64? { mustPoll ? 0 : nil }
 
   private func handleArrived() {
+    defer {
+      if takenIngest > 0 { service.ingestEnded(takenIngest) }
+      takenIngest = 0
+    }
     while hasRoom, let batch = arrived.first {
       while let item = batch.next() {
         handle(item, batch)
@@ -171,16 +200,22 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   }
 
   private func handle(_ item: HandoffItem, _ batch: HandoffBatch) {
-    if item.kind == .publish {
-      item.handle.leave(bytes: item.message.size)
-      service.ingestEnded(item.message.size)
+    item.$handle { handle in
+      if item.kind == .publish {
+        handle.leave(bytes: item.message.size)
+        takenIngest += item.message.size
+      }
+      guard let runner = handle.runner, !handle.isDeleted else {
+        if item.kind == .request { batch.takeRequest().answerStreamNotFound(on: self) }
+        return
+      }
+      self.handle(item, batch, with: runner)
     }
-    guard let runner = item.handle.runner, !item.handle.isDeleted else {
-      if item.kind == .request { batch.takeRequest().answerStreamNotFound(on: self) }
-      return
-    }
+  }
+
+  private func handle(_ item: HandoffItem, _ batch: HandoffBatch, with runner: StreamRunner) {
     switch item.kind {
-    case .publish: runner.publish(item.message)
+    case .publish: withoutCounting(runner) { $0.publish(item.message) }
     case .acknowledge: runner.acknowledge(item.message)
     case .flowControl: runner.flowControl(item.message)
     case .pull: runner.pull(item.message)
@@ -288,7 +323,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     case .room:
       isJournalFull = false
       flushRecords()
-    case .checkpointWanted: upkeep(isUrgent: true)
+    case .checkpointWanted(let sequence): upkeep(releasing: sequence)
     case .failed(let failure): lose("\(failure)")
     }
   }
@@ -303,6 +338,25 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
       item.action?()
       inFlight.settle(item)
     }
+    settleTouched()
+  }
+
+  /// Something of the stream was applied: its use is counted and its timer set when all that is durable now is applied.
+  @inline(__always)
+  func touch(_ runner: StreamRunner) {
+    if runner.isTouched { return }
+    runner.isTouched = true
+    touched.append(runner)
+  }
+
+  private func settleTouched() {
+    if touched.isEmpty { return }
+    for runner in touched {
+      runner.isTouched = false
+      runner.settleUse()
+      if runner.hasMuchToCheckpoint { runner.checkpoint() }
+    }
+    touched.removeAll(keepingCapacity: true)
   }
 
   /// The journal has failed: nothing that is on its way will be stored.
@@ -355,10 +409,9 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   func scheduleLater(_ consumer: ConsumerRunner) {
     guard !consumer.isScheduled else { return }
     consumer.isScheduled = true
-    worker.loop.schedule(afterNanoseconds: 1_000_000) { [weak self, weak consumer] in
-      guard let self, let consumer else { return }
+    worker.loop.schedule(afterNanoseconds: 1_000_000) { [unowned self] in
       consumer.isScheduled = false
-      self.schedule(consumer)
+      schedule(consumer)
     }
   }
 
@@ -394,15 +447,16 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   func forget(_ runner: StreamRunner) { dirty[ObjectIdentifier(runner)] = nil }
 
   private func scheduleUpkeep() {
-    upkeepTimer = worker.loop.schedule(afterNanoseconds: Self.upkeepNanoseconds) { [weak self] in
-      self?.upkeep(isUrgent: false)
-      self?.scheduleUpkeep()
+    upkeepTimer = worker.loop.schedule(afterNanoseconds: Self.upkeepNanoseconds) { [unowned self] in
+      upkeep()
+      scheduleUpkeep()
     }
   }
 
-  private func upkeep(isUrgent: Bool) {
+  /// Makes the checkpoints that are due, and those without which the journal would keep records up to `wanted`.
+  private func upkeep(releasing wanted: LogSequence = 0) {
     let now = worker.loop.now
-    for (key, runner) in dirty where isUrgent || runner.wantsCheckpoint(at: now) {
+    for (key, runner) in dirty where runner.checkpointedLog < wanted || runner.wantsCheckpoint(at: now) {
       runner.checkpoint()
       if runner.isClean {
         runner.isDirty = false

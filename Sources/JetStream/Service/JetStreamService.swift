@@ -15,7 +15,7 @@ import Reactor
 /// Invariant: `accounts` and `journalProblem` are guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
 /// whoever starts the server); counts are atomic; everything else is set before the loops run.
 public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked Sendable {
-  public unowned(unsafe) let server: Server
+  public let server: Server
   let options: JetStreamOptions
   let location: StoreLocation
   let disk: any Disk
@@ -332,7 +332,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   func resources(for runner: StreamRunner) -> StreamResources {
     let inMemory = !runner.isLogged
     var resources = StreamResources()
-    resources.accountBytesLeft = runner.handle.account.bytesLeft(inMemory: inMemory)
+    resources.accountBytesLeft = withoutCounting(runner.handle.account) { $0.bytesLeft(inMemory: inMemory) }
     let used = inMemory ? memoryUsed : storageUsed
     resources.isServerExhausted = used > UInt64(clamping: inMemory ? maximumMemory : maximumStorage)
     return resources

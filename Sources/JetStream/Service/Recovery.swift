@@ -1,5 +1,6 @@
 import Bytes
 import CSystem
+import Configuration
 import Glibc
 import JetStreamAPI
 import Journal
@@ -46,16 +47,18 @@ extension JetStreamService {
 
   private var journalOptions: JournalOptions {
     var options = JournalOptions()
-    if !self.options.syncAlways, self.options.syncIntervalNanoseconds != Defaults.jetStreamSync {
+    // nats-server's own default, two minutes, means here: before every acknowledgement.
+    if !self.options.syncAlways, self.options.syncIntervalNanoseconds != Defaults.syncIntervalNanoseconds {
       options.syncIntervalNanoseconds = self.options.syncIntervalNanoseconds
     }
+    // A small volume has a small journal.
+    options.maximumSegments = min(
+      options.maximumSegments, max(Self.fewestSegments, Int(maximumStorage / 8) / options.segmentBytes))
     return options
   }
 
-  private enum Defaults {
-    /// nat-server's own default, two minutes: we sync before every acknowledgement then.
-    static let jetStreamSync: Int64 = 120_000_000_000
-  }
+  /// What a journal needs to go on while checkpoints are being written.
+  private static var fewestSegments: Int { 8 }
 
   private func readTable() throws {
     let bytes: [UInt8]

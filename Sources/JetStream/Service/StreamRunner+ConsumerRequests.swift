@@ -38,7 +38,7 @@ extension StreamRunner {
       existing: existing.map { ConsumerNeighbour(name: $0.name, configuration: $0.machine.configuration) },
       others: neighbours
     ) { subject in
-      Array(subject.utf8).withUnsafeBytes { handle.account.account.hasInterest(in: $0) }
+      Array(subject.utf8).withUnsafeBytes { account.hasInterest(in: $0) }
     }
     switch plan {
     case .create(let configuration): create(configuration, request)

@@ -13,7 +13,8 @@ import Reactor
 final class StreamRunner: @unchecked Sendable {
   /// Ends, as the handle's hold on the runner does, when the stream is deleted.
   let handle: StreamHandle
-  unowned(unsafe) let loop: JetStreamLoop
+  let loop: JetStreamLoop
+  let account: Account
   let store: StreamStore
   /// Where the rules lie: a copy of them for every call would cost more than the call.
   private let rulesPlace = UnsafeMutablePointer<StreamRules>.allocate(capacity: 1)
@@ -36,6 +37,8 @@ final class StreamRunner: @unchecked Sendable {
   /// As of the last checkpoint.
   var checkpointedLog: LogSequence = 0
   var isCheckpointing = false
+  /// The loop settles its use soon.
+  var isTouched = false
   /// The loop knows that there is something to checkpoint.
   var isDirty = false
   var dirtySince: Int64 = 0
@@ -50,12 +53,15 @@ final class StreamRunner: @unchecked Sendable {
   var announced: UInt64 = 0
   private var countedBytes: UInt64 = 0
   private var answerBytes: [UInt8] = []
+  /// Room for the header of a direct get's answer.
+  var getHeader: [UInt8] = []
   /// Consumers as recovery finds them, before they run.
   var recovering: [UInt64: RecoveredConsumer] = [:]
 
   init(_ handle: StreamHandle, store: StreamStore) {
     self.handle = handle
     self.loop = handle.loop
+    account = handle.account.account
     self.store = store
     firstConfigured = handle.configuration.firstSequence
     let service = handle.account.service
@@ -87,7 +93,6 @@ final class StreamRunner: @unchecked Sendable {
   var configuration: StreamConfiguration { rules.configuration }
   /// What it does goes to the journal.
   var isLogged: Bool { store.backing == .file }
-  private var account: Account { handle.account.account }
   private var worker: Worker { loop.worker }
 
   /// On the loop, when the stream begins to live there.
@@ -146,7 +151,7 @@ final class StreamRunner: @unchecked Sendable {
       answer(.refused(.streamStoreFailed(failure)), to: reply)
       return
     }
-    rules.resources = loop.service.resources(for: self)
+    rules.resources = withoutCounting(loop.service) { $0.resources(for: self) }
     output.removeAll()
     switch rules.propose(inbound, now: loop.wallNow, output: &output) {
     case .journal: append(output.entries, reply: reply)
@@ -279,6 +284,12 @@ final class StreamRunner: @unchecked Sendable {
     case .ignored: break
     }
     carryOut()
+    if isLogged { loop.touch(self) } else { settleUse() }
+  }
+
+  /// Tells the account and the clock what was applied.
+  func settleUse() {
+    if isOver { return }
     countUse()
     scheduleTick()
   }
@@ -381,11 +392,11 @@ final class StreamRunner: @unchecked Sendable {
     tickTimer = nil
     tickDue = due
     guard due < .max, !isOver else { return }
-    tickTimer = worker.loop.schedule(afterNanoseconds: max(0, due - loop.wallNow)) { [weak self] in
-      guard let self else { return }
-      self.tickTimer = nil
-      self.tickDue = .max
-      self.tick()
+    // Not weak: what was ever held weakly is counted slowly for ever. `end` cancels the timer.
+    tickTimer = worker.loop.schedule(afterNanoseconds: max(0, due - loop.wallNow)) { [unowned self] in
+      tickTimer = nil
+      tickDue = .max
+      tick()
     }
   }
 

@@ -6,11 +6,13 @@ import Reactor
 /// the least recently used given up first. Any thread.
 ///
 /// What stores cannot give up (indexes by subject, newest blocks) is taken from the same budget; a sixteenth of it is
-/// always left for the cache.
+/// always left for the cache. It does not become larger than it needs to be for many readers at a time: behind it stands
+/// the system's own.
 public final class StoreMemory: @unchecked Sendable {
   // Invariant: everything that varies, also in the entries (except the contents of pinned ones, which their store
   // reads), is guarded by `lock`. An entry in the list is kept alive by its block.
   public let budgetBytes: Int
+  static let mostCachedBytes = 32 << 20
   private let lock: UnsafeMutablePointer<UInt32>
   private var cached = 0
   private var fixed = 0
@@ -85,7 +87,7 @@ public final class StoreMemory: @unchecked Sendable {
   }
 
   private func shrink() {
-    let limit = max(budgetBytes - fixed, budgetBytes / 16)
+    let limit = min(max(budgetBytes - fixed, budgetBytes / 16), Self.mostCachedBytes)
     var candidate = oldest
     while cached > limit, let entry = candidate {
       candidate = entry.newer

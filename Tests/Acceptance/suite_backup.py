@@ -13,6 +13,7 @@ import nats
 import nats.js.api
 
 import backup_client
+import disks
 import servers
 import suite
 
@@ -23,9 +24,10 @@ ADVISORIES = "$JS.EVENT.ADVISORY.STREAM."
 
 def tests(context):
     routes = [("natsd", "natsd"), ("natsd", "2.15"), ("2.15", "natsd"), ("2.10", "natsd"), ("2.9", "natsd")]
-    found = [suite.Test(f"9.025-9.027 {kind} from {source} to {target}", lambda f=function, s=source, t=target: f(context, s, t))
-             for source, target in routes for kind, function in (("a stream with consumers", stream),
-                                                                 ("key-value and object stores", stores))]
+    kinds = [("a stream with consumers", stream), ("key-value and object stores", stores)]
+    found = [suite.Test(f"9.025-9.027 {kind} from {source} to {target}",
+                        lambda f=function, s=source, t=target: f(context, s, t))
+             for source, target in routes for kind, function in kinds]
     plain = [
         ("9.027 memory streams too", memory), ("9.028 into another account", accounts),
         ("9.028 a smaller stream than before", smaller), ("9.024 a snapshot under load", load),
@@ -34,7 +36,8 @@ def tests(context):
         ("9.024 the stream is deleted meanwhile", deleted), ("9.027 killed during a restore", killed),
         ("9.027 killed after a restore", killed_after), ("9.027 a client that leaves", abandoned),
         ("9.027 a client that does not wait for answers", impatient), ("9.027 two restores of one name", twice),
-        ("9.027 a million times larger when decompressed", bomb), ("9.025 compressed streams of nats-server", compressed),
+        ("9.027 a restore onto a full disk", full_disk), ("9.027 a million times larger when decompressed", bomb),
+        ("9.025 compressed streams of nats-server", compressed),
         ("7.056 7.057 advisories", advisories), ("5.062 message identifiers are known again", identifiers),
     ]
     return found + [suite.Test(name, lambda f=function: f(context)) for name, function in plain]
@@ -536,6 +539,24 @@ def twice(context):
         suite.expect(answers[1]["error"]["err_code"], 10130, "the second")
         suite.expect(client.must("STREAM.INFO.S")["state"]["messages"], 10, "messages")
         suite.wait_until(lambda: len(left_behind(server)) == 1, 5, "one stream on disk")
+
+
+def full_disk(context):
+    """The restore is refused; the server and its other streams go on."""
+    disks.needs_root()
+    with natsd(context) as source, disks.mounted(disks.image(context.folder, 96, "small")) as folder:
+        client = backup_client.Client(source.port)
+        flood(client, 80_000, 1000)
+        snapshot = client.snapshot("S")
+        with natsd(context, CONFIG.replace("js,", f"{folder}/js,")) as server:
+            other = backup_client.Client(server.port)
+            fill(other, name="T")
+            answer = other.restore({**configuration(snapshot), "subjects": ["b.>"]}, b"".join(snapshot.chunks))
+            suite.expect(answer["error"]["err_code"], 10062, "the restore")
+            streams = "js/jetstream/accounts/*/streams/*"
+            suite.wait_until(lambda: len(list(folder.glob(streams))) == 1, 5, "it is removed")
+            suite.expect(json.loads(other.request("a.1", b"x").payload)["seq"], 11, "the other stream goes on")
+            return answer["error"]["description"]
 
 
 def bomb(context):

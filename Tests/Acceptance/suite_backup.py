@@ -1,6 +1,7 @@
 """Backups of streams: from natsd and from nats-servers of several versions to natsd and to nats-server; under load, to
 slow receivers, cut off, killed."""
 import asyncio
+import datetime
 import hashlib
 import json
 import random
@@ -34,11 +35,13 @@ def tests(context):
         ("9.024 the window is kept", window), ("9.024 a receiver that takes nothing", deaf),
         ("9.024 a receiver that leaves", leaving), ("9.024 nobody listens", nobody),
         ("9.024 the stream is deleted meanwhile", deleted), ("9.027 killed during a restore", killed),
-        ("9.027 killed after a restore", killed_after), ("9.027 a client that leaves", abandoned),
+        ("9.027 killed after a restore", killed_after), ("9.027 stopped during both", stopped),
+        ("9.027 a client that leaves", abandoned),
         ("9.027 a client that does not wait for answers", impatient), ("9.027 two restores of one name", twice),
         ("9.027 a restore onto a full disk", full_disk), ("9.027 a million times larger when decompressed", bomb),
         ("9.025 compressed streams of nats-server", compressed),
         ("7.056 7.057 advisories", advisories), ("5.062 message identifiers are known again", identifiers),
+        ("5.067 5.080 times to live and schedules go on", times),
     ]
     return found + [suite.Test(name, lambda f=function: f(context)) for name, function in plain]
 
@@ -63,7 +66,8 @@ def fill(client, count=10, name="S", **options):
     client.must(f"STREAM.CREATE.{name}", {"name": name, "subjects": ["a.>"], **options})
     for number in range(count):
         header = b"NATS/1.0\r\nA: b\r\n\r\n" if number % 4 == 0 else b""
-        client.request(f"a.{number % 3}", b"hello %d" % number, header)
+        answer = client.request(f"a.{number % 3}", b"hello %d" % number, header)
+        suite.check(b'"seq"' in answer.payload, f"message {number}: {answer}")
 
 
 def flood(client, count, size, name="S", subject="a", seed=1, **options):
@@ -299,6 +303,25 @@ def identifiers(context):
         suite.expect(answer, {"stream": "S", "seq": 2, "duplicate": True}, "the same message again")
 
 
+def times(context):
+    with natsd(context) as server:
+        client = backup_client.Client(server.port)
+        client.must("STREAM.CREATE.S", {"name": "S", "subjects": ["a.>"], "allow_msg_ttl": True,
+                                        "allow_msg_schedules": True})
+        due = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=2)
+        for subject, header in (("a.short", "Nats-TTL: 2s"), ("a.long", "Nats-TTL: 1h"),
+                                ("a.later", f"Nats-Schedule: @at {due.strftime('%Y-%m-%dT%H:%M:%SZ')}\r\n"
+                                            "Nats-Schedule-Target: a.target")):
+            answer = json.loads(client.request(subject, b"x", f"NATS/1.0\r\n{header}\r\n\r\n".encode()).payload)
+            suite.check("error" not in answer, f"{subject}: {answer}")
+        snapshot = client.snapshot("S")
+        client.must("STREAM.DELETE.S")
+        client.restore(configuration(snapshot), b"".join(snapshot.chunks))
+        subjects = lambda: client.must("STREAM.INFO.S", {"subjects_filter": ">"})["state"]["subjects"]  # noqa: E731
+        suite.expect(sorted(subjects()), ["a.later", "a.long", "a.short"], "subjects after the restore")
+        suite.wait_until(lambda: sorted(subjects()) == ["a.long", "a.target"], 6, "what was due has happened")
+
+
 # Snapshots
 
 
@@ -345,10 +368,8 @@ def window(context):
         for expected in range(5, 12):
             client.publish(waiting[0].reply)
             waiting.popleft()
-            time.sleep(0.05)
-            client.flush()
+            suite.wait_until(lambda: client.flush() or len(waiting) == 4, 5, "another chunk")
             suite.expect(waiting[-1].reply.split(".")[-1], str(expected), "the chunk after an answer")
-            suite.expect(len(waiting), 4, "chunks without an answer")
 
 
 def ended(client, seconds=10):
@@ -476,6 +497,20 @@ def killed(context):
         suite.expect(client.must("INFO")["storage"], 0, "bytes used")
         answer = client.restore(configuration(snapshot), b"".join(snapshot.chunks))
         suite.expect(answer["state"]["messages"], 5000, "messages of a second try")
+
+
+def stopped(context):
+    """A server that is told to stop does not wait for backups."""
+    with natsd(context) as server:
+        client = backup_client.Client(server.port)
+        half_restored(server, client)
+        flood(client, 3000, 1000, name="T", subject="b")
+        client.begin_snapshot("T", chunk_size=1024, window_size=4096)
+        started = time.monotonic()
+        suite.expect(server.stop(), 0, "exit code")
+        suite.check(time.monotonic() - started < 3, "stopping takes long")
+        server.start()
+        suite.expect([name.split(".")[0] for name in left_behind(server)], ["T"], "streams on disk")
 
 
 def killed_after(context):

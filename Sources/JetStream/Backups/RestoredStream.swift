@@ -161,17 +161,22 @@ struct RestoredStream {
   ) throws(BackupProblem) {
     let headers = PublishHeaders(header)
     var flags: UInt8 = 0
+    var expiry: Int64?
     if !header.isEmpty {
       switch MessageTTL.parse(headers.ttl) {
       case .failure:
         throw BackupProblem("failed to parse message TTL: \(JetStreamError.messageTTLInvalid.description) (10165)")
       case .success(.seconds(let seconds)):
-        if message.timestamp.addingSeconds(seconds) < time {
+        let end = message.timestamp.addingSeconds(seconds)
+        if end < time {
           // It has expired meanwhile: its sequence is used.
           try storing { store throws(StoreError) in try store.skip(through: message.sequence) }
           return
         }
-        if configuration.allowMessageTTL { flags |= StoredFlags.hasTTL }
+        if configuration.allowMessageTTL {
+          flags |= StoredFlags.hasTTL
+          expiry = end
+        }
       case .success(.never): flags |= StoredFlags.neverExpires
       case .success(.none): break
       }
@@ -187,6 +192,13 @@ struct RestoredStream {
           messageID: headers.messageID ?? .empty, sequence: message.sequence, timestamp: message.timestamp)
       }
       if enforcesAtOnce {
+        if let expiry { runner.rules.expiries.insert(message.sequence, at: expiry) }
+        if flags & StoredFlags.isSchedule != 0 {
+          runner.rules.noteSchedule(
+            PutEntry(
+              sequence: message.sequence, timestamp: message.timestamp, flags: .isSchedule, subject: subject,
+              header: header, payload: payload))
+        }
         try runner.rules.enforceLimits(on: subject, output: &runner.output)
         runner.output.removeAll()
       }
@@ -292,7 +304,7 @@ struct RestoredStream {
       }
     }
     do throws(StoreError) {
-      try runner.finishRestore(enforcesSubjects: !enforcesAtOnce)
+      try runner.finishRestore(isNoted: enforcesAtOnce)
     } catch {
       throw BackupProblem("\(error)")
     }

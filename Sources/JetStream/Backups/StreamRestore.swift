@@ -36,6 +36,8 @@ final class StreamRestore: @unchecked Sendable {
   private var listener: RestoreListener?
 
   private var waiting: [Chunk] = []
+  /// Before this one all have been taken.
+  private var nextWaiting = 0
   private var waitingBytes = 0
   /// The chunk that is being read.
   private var current: Chunk?
@@ -112,7 +114,7 @@ final class StreamRestore: @unchecked Sendable {
       guard let self, !self.isOver, self.finalReply == nil else { return }
       self.timer = nil
       // As long as there is something to do it is not the client who is late.
-      if self.current != nil || !self.waiting.isEmpty { return self.restartTimer() }
+      if self.current != nil || self.hasWaiting { return self.restartTimer() }
       self.logger.warning("restore for stream '\(self.name)' is stalled")
       self.discard()
     }
@@ -180,10 +182,21 @@ final class StreamRestore: @unchecked Sendable {
     if finalReply != nil { conclude(nil) }
   }
 
+  private var hasWaiting: Bool { nextWaiting < waiting.count }
+
   private func takeWaiting() -> Chunk? {
-    guard !waiting.isEmpty else { return nil }
-    let chunk = waiting.removeFirst()
+    guard hasWaiting else { return nil }
+    let chunk = waiting[nextWaiting]
+    waiting[nextWaiting].bytes = []
+    nextWaiting += 1
     waitingBytes -= chunk.bytes.count
+    if nextWaiting == waiting.count {
+      waiting.removeAll()
+      nextWaiting = 0
+    } else if nextWaiting > 1024, nextWaiting * 2 > waiting.count {
+      waiting.removeFirst(nextWaiting)
+      nextWaiting = 0
+    }
     return chunk
   }
 
@@ -301,6 +314,7 @@ final class StreamRestore: @unchecked Sendable {
     stopTimer()
     unlisten()
     waiting = []
+    nextWaiting = 0
     current = nil
     builder.discard()
     service.backups.endRestore()

@@ -6,17 +6,17 @@ extension StreamRunner {
   /// All messages and consumers are there: enforces limits, finds what expires and what is scheduled, and prepares the
   /// consumers.
   ///
-  /// - Parameter enforcesSubjects: whether limits per subject have not been enforced yet.
-  func finishRestore(enforcesSubjects: Bool) throws(StoreError) {
+  /// - Parameter isNoted: limits per subject, times and schedules were looked at with every message.
+  func finishRestore(isNoted: Bool) throws(StoreError) {
     let limit = configuration.maximumMessagesPerSubject
-    if enforcesSubjects, limit > 0 {
+    if !isNoted, limit > 0 {
       store.subjectTotals(.everything) { subject, count in
         if count > UInt64(limit) { rules.replayedSubjects.insert(Array(subject)) }
         return true
       }
     }
     output.removeAll()
-    try rules.finishReplay(output: &output)
+    try rules.finishReplay(findsTimes: !isNoted, output: &output)
     output.removeAll()
     beginRecoveredConsumers()
     announced = store.lastSequence

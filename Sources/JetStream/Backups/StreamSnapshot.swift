@@ -35,6 +35,9 @@ final class StreamSnapshot: @unchecked Sendable {
   private var listener: SnapshotListener?
   private let writer = S2Writer()
   private var head: [UInt8] = []
+  /// Which of them are written already.
+  private var consumers: [DescribedConsumer] = []
+  private var nextConsumer = 0
   /// The next message to look at, and the last one.
   private var sequence: UInt64
   private let lastSequence: UInt64
@@ -74,7 +77,7 @@ final class StreamSnapshot: @unchecked Sendable {
   func begin() {
     let kind = wanted.checksMessages ? "health check and snapshot" : "snapshot"
     logger.info("Starting \(kind) for stream '\(name)'")
-    appendDescription()
+    describe()
     request.answer(StreamSnapshotAnswer(stream.configuration, state).answer(), on: loop)
     stream.publish(
       Advisory.snapshotCreate(stream.handle.name, state: state, client: request.requesterJSON, loop.advisoryHead()))
@@ -84,23 +87,31 @@ final class StreamSnapshot: @unchecked Sendable {
     look()
   }
 
-  /// The stream's state and its consumers.
-  private func appendDescription() {
-    let consumers = wanted.noConsumers ? [] : stream.consumers.values.sorted { $0.number < $1.number }
+  /// The stream's state, and its consumers as they are now.
+  private func describe() {
+    if !wanted.noConsumers {
+      consumers = stream.consumers.values.sorted { $0.number < $1.number }.map { consumer in
+        DescribedConsumer(
+          name: consumer.name, configuration: consumer.machine.configuration, state: consumer.machine.state)
+      }
+    }
     var described = state
     described.consumerCount = consumers.count
     var json = JSONWriter()
     described.write(to: &json)
     writer.append(Archive.magic)
     writer.append(Archive.entry(Archive.stateName, timestamp: start, json.bytes))
-    for consumer in consumers {
-      let machine = consumer.machine
-      let backup = BackupConsumer(
-        name: consumer.name, configuration: machine.configuration, created: nil,
-        state: BackupConsumer.State(
-          machine.state, through: lastSequence, maximumDeliveries: machine.configuration.maxDeliver))
-      writer.append(Archive.entry(Archive.consumerPrefix + consumer.name, timestamp: start, backup.json()))
-    }
+  }
+
+  /// - Returns: how many bytes it takes.
+  private func append(_ consumer: DescribedConsumer) -> Int {
+    let backup = BackupConsumer(
+      name: consumer.name, configuration: consumer.configuration, created: nil,
+      state: BackupConsumer.State(
+        consumer.state, through: lastSequence, maximumDeliveries: consumer.configuration.maxDeliver))
+    let json = backup.json()
+    writer.append(Archive.entry(Archive.consumerPrefix + consumer.name, timestamp: start, json))
+    return json.count
   }
 
   // MARK: the receiver
@@ -185,6 +196,13 @@ final class StreamSnapshot: @unchecked Sendable {
 
   // MARK: the messages
 
+  /// A consumer as it was at the beginning.
+  private struct DescribedConsumer {
+    let name: String
+    let configuration: ConsumerConfiguration
+    let state: ConsumerState
+  }
+
   private struct Unreadable: Error, CustomStringConvertible {
     let description: String
   }
@@ -193,6 +211,11 @@ final class StreamSnapshot: @unchecked Sendable {
   private func read(_ budget: inout Int) throws(Unreadable) {
     while !isRead, writer.readyCount < wanted.chunkBytes, budget > 0 {
       if stream.isOver { throw unreadable("store is closed") }
+      if nextConsumer < consumers.count {
+        budget -= append(consumers[nextConsumer])
+        nextConsumer += 1
+        continue
+      }
       let found: StoredMessage?
       do throws(StoreError) {
         found = try stream.store.next(from: sequence, matching: .everything)

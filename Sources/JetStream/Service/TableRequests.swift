@@ -185,7 +185,8 @@ extension JetStreamService {
     handle.runner = StreamRunner(handle, store: store)
     let runner = handle.runner!
     runner.finishRecovery()
-    loop.worker.loop.submit { runner.begin() }
+    // Before the request is answered, which on this loop happens sooner than mail is read.
+    if loop === loops[0] { runner.begin() } else { loop.worker.loop.submit { runner.begin() } }
     return handle
   }
 

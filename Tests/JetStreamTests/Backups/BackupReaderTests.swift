@@ -113,6 +113,28 @@ import Testing
     }
   }
 
+  /// A record of a block was changed on the disk of the server that the backup is from.
+  @Test(arguments: ["2.10-file", "2.9-file"]) func aDamagedRecordIsRefused(_ name: String) throws {
+    var stream = S2Reader()
+    stream.append(try BackupSamples.recorded(name))
+    var plain: [UInt8] = []
+    while let bytes = try stream.next() { plain += bytes }
+    let payload = Array("hello 5".utf8)
+    let place = try #require((0..<plain.count - 7).first { Array(plain[$0..<$0 + 7]) == payload })
+    plain[place + 6] = UInt8(ascii: "6")
+    let problem = #expect(throws: BackupProblem.self) { try BackupSamples.read(BackupSamples.compressed(plain)) }
+    #expect(problem?.reason == "message block is damaged at sequence 6")
+  }
+
+  /// nat-server says so within the backup, and ends it as if all were well.
+  @Test func anUnfinishedBackupIsRefused() throws {
+    let backup =
+      StoreFilesTests.file("meta.inf", #"{"Created":"2026-01-01T00:00:00Z","name":"S"}"#)
+      + StoreFilesTests.file("errors.txt", "could not read message block [2]") + [UInt8](repeating: 0, count: 1024)
+    let problem = #expect(throws: BackupProblem.self) { try BackupSamples.read(BackupSamples.compressed(backup)) }
+    #expect(problem?.reason == "backup is not whole: could not read message block [2]")
+  }
+
   @Test func whatFollowsTheEndMeansNothing() throws {
     let backup = BackupSamples.compressed(
       Self.magic, BackupSamples.state(), BackupSamples.message(1), Self.end, Array("more".utf8))

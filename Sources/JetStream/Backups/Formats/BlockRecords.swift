@@ -1,3 +1,5 @@
+import Crypto
+
 /// Takes a message block of nats-server's file store apart as it arrives. A record is a length with a bit for a header,
 /// a sequence with bits for what it is, a time, a subject, a header with its length, a payload and a hash of 8 bytes.
 struct BlockRecords {
@@ -17,8 +19,13 @@ struct BlockRecords {
   private static let isTombstone: UInt64 = 1 << 62
 
   private var queue = ByteQueue()
+  /// As it is before a record, with the block's key.
+  private let hash: HighwayHash
   /// The hash of the record read last: indexes name it to say what they are about.
   private(set) var lastHash: [UInt8] = []
+
+  /// The block of that number of a stream, as the stream was called where the backup was taken.
+  init(stream: String, index: UInt64) { hash = HighwayHash(key: SHA256.digest(Array("\(stream)-\(index)".utf8))) }
 
   mutating func append(_ bytes: [UInt8]) { queue.append(bytes) }
 
@@ -40,11 +47,14 @@ struct BlockRecords {
     guard queue.count >= length else { return nil }
     let sequence = number(4, UInt64.self)
     let timestamp = Int64(bitPattern: number(12, UInt64.self))
-    _ = queue.skip(Self.headerBytes)
+    let head = queue.take(Self.headerBytes)
     let subject = queue.take(subjectLength)
     var body = queue.take(length - Self.headerBytes - subjectLength)
     lastHash = Array(body.suffix(Self.hashBytes))
     body.removeLast(Self.hashBytes)
+    guard isWhole(head, subject, body, hasHeader: word & Self.hasHeader != 0) else {
+      throw BackupProblem("message block is damaged at sequence \(sequence & ~(Self.isErased | Self.isTombstone))")
+    }
     let plain = sequence & ~(Self.isErased | Self.isTombstone)
     if sequence & Self.isTombstone != 0 { return .tombstone(plain) }
     if sequence & Self.isErased != 0 || sequence == 0 { return .erased(plain) }
@@ -58,6 +68,17 @@ struct BlockRecords {
     return .message(
       BackupMessage(
         sequence: sequence, timestamp: timestamp, subject: subject, body: body, headerLength: headerLength))
+  }
+
+  /// The hash is over sequence and time, subject, header and payload.
+  private func isWhole(_ head: [UInt8], _ subject: [UInt8], _ body: [UInt8], hasHeader: Bool) -> Bool {
+    guard !hasHeader || body.count >= 4 else { return false }
+    var hash = self.hash
+    head.withUnsafeBytes { hash.update(UnsafeRawBufferPointer(rebasing: $0[4..<20])) }
+    subject.withUnsafeBytes { hash.update($0) }
+    body.withUnsafeBytes { hash.update(UnsafeRawBufferPointer(rebasing: $0[(hasHeader ? 4 : 0)...])) }
+    let value = hash.finish()
+    return lastHash.indices.allSatisfy { lastHash[$0] == UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) }
   }
 
   static let bad = BackupProblem("malformed or corrupt message")

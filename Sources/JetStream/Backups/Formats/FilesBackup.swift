@@ -27,7 +27,8 @@ struct FilesBackup {
   private var lastHash: [UInt8] = []
   /// The block's index that has come before the block.
   private var blockIndex: (index: UInt64, summary: BlockSummary)?
-  private var hasOrigin = false
+  /// The stream's name where the backup was taken.
+  private var origin: String?
   /// By name: the configuration's file, and whether the state has come.
   private var consumers: [String: (description: [UInt8], isDone: Bool)] = [:]
 
@@ -56,7 +57,7 @@ struct FilesBackup {
   /// All input has been read; what is left to be done.
   mutating func finish() throws(BackupProblem) -> [BackupItem] {
     guard tar.isAtBoundary else { throw .unexpectedEnd }
-    guard hasOrigin else { throw BackupProblem("backup has no meta.inf") }
+    guard origin != nil else { throw BackupProblem("backup has no meta.inf") }
     var last: [BackupItem] = []
     for (name, consumer) in consumers.sorted(by: { $0.key < $1.key }) where !consumer.isDone {
       last.append(.consumer(try read(name, consumer.description, state: BackupConsumer.State())))
@@ -74,7 +75,8 @@ struct FilesBackup {
     case ("meta.inf", 1), ("errors.txt", 1): break
     case ("msgs", 2):
       if parts[1].hasSuffix(".blk"), let index = UInt64(parts[1].dropLast(4)) {
-        current = .block(index: index, BlockRecords())
+        guard let origin else { throw BackupProblem("backup has no meta.inf before its messages") }
+        current = .block(index: index, BlockRecords(stream: origin, index: index))
         return
       }
       guard parts[1] == "index.db" || parts[1].hasSuffix(".idx") else {
@@ -194,7 +196,7 @@ struct FilesBackup {
 
   private mutating func readOrigin(_ bytes: [UInt8]) throws(BackupProblem) {
     let document = try Self.decode(Described<NamedStream>.self, bytes)
-    hasOrigin = true
+    origin = document.value.name
     items.append(.origin(name: document.value.name, created: document.created?.unixNanoseconds))
   }
 

@@ -77,9 +77,9 @@ import Testing
     #expect(throws: S2Error.tooLarge) { try block.withUnsafeBytes { try S2Block.decode($0, limit: 4 << 20) } }
   }
 
-  @Test(arguments: 0..<40) func whatWasEncodedIsDecoded(_ seed: UInt64) throws {
+  @Test(arguments: 0..<24) func whatWasEncodedIsDecoded(_ seed: UInt64) throws {
     var random = SeededGenerator(seed)
-    let bytes = Self.sample(&random, most: 1 << 19)
+    let bytes = Self.sample(&random, most: 1 << 17)
     var block: [UInt8] = []
     bytes.withUnsafeBytes { S2Block.encode($0, to: &block) }
     #expect(block.count <= S2Format.largestEncoding(of: bytes.count), "seed \(seed)")
@@ -101,7 +101,7 @@ import Testing
     let bytes = Self.sample(&random, most: 4096)
     var good: [UInt8] = []
     bytes.withUnsafeBytes { S2Block.encode($0, to: &good) }
-    for round in 0..<2000 {
+    for round in 0..<500 {
       var block = good
       if round % 4 == 0 {
         block = (0..<Int.random(in: 0...64, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }

@@ -14,6 +14,8 @@ struct RestoredStream {
   }
 
   private static let releasedATime = 256
+  /// What is stored before it is synced, and while it is.
+  private static let bytesASync: Int64 = 128 << 20
 
   private let account: AccountJetStream
   private let configuration: StreamConfiguration
@@ -27,6 +29,8 @@ struct RestoredStream {
   /// Counted as used by the account until the stream counts itself.
   private var reserved: Int64 = 0
   private var storedBytes: Int64 = 0
+  /// As of the last sync, at its beginning.
+  private var syncedBytes: Int64 = 0
   private var work: [Work] = []
   private var isInPlace = false
 
@@ -311,12 +315,19 @@ struct RestoredStream {
     if !runner.consumers.isEmpty, configuration.retention != .limits { work.append(.release(0)) }
   }
 
-  /// The job that makes everything durable; nil for a stream in memory.
-  func prepareSync() throws(BackupProblem) -> StoreJob? {
+  /// Much has been stored since the last sync began.
+  var wantsSync: Bool { !isInMemory && storedBytes - syncedBytes >= Self.bytesASync }
+  /// So much that the one that is under way has to end first.
+  var mustWait: Bool { storedBytes - syncedBytes >= 2 * Self.bytesASync }
+
+  /// The job that makes what is stored durable; nil for a stream in memory.
+  mutating func prepareSync(isLast: Bool) throws(BackupProblem) -> StoreJob? {
     let runner = try opened()
     guard runner.isLogged else { return nil }
+    syncedBytes = storedBytes
     do throws(StoreError) {
-      return try runner.store.prepareCheckpoint(appliedLog: 0, attachment: runner.restoredAttachment())
+      return try runner.store.prepareCheckpoint(
+        appliedLog: 0, attachment: isLast ? runner.restoredAttachment() : [])
     } catch {
       throw BackupProblem("\(error)")
     }

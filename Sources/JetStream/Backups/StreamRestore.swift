@@ -47,6 +47,8 @@ final class StreamRestore: @unchecked Sendable {
   private var problem: BackupProblem?
   private var isScheduled = false
   private var isFinishing = false
+  /// What has been stored is being synced, so that the end is near when the last chunk comes.
+  private var isSyncing = false
   private var isOver = false
   private var timer: TimerToken?
 
@@ -156,6 +158,11 @@ final class StreamRestore: @unchecked Sendable {
     do throws(BackupProblem) {
       while problem == nil {
         if budget <= 0 { return workLater() }
+        if builder.wantsSync {
+          try beginSync()
+          // The disk is too slow: what has come is answered later.
+          if builder.mustWait { return }
+        }
         budget -= Self.stepBytes
         if let bytes = try builder.proceed() {
           budget -= bytes
@@ -200,6 +207,19 @@ final class StreamRestore: @unchecked Sendable {
     return chunk
   }
 
+  private func beginSync() throws(BackupProblem) {
+    guard !isSyncing, let job = try builder.prepareSync(isLast: false) else { return }
+    isSyncing = true
+    run(job)
+  }
+
+  private func run(_ job: StoreJob) {
+    service.background.submit { [self] in
+      job.run()
+      loop.worker.loop.submit { [self] in synced(job) }
+    }
+  }
+
   /// All chunks have been read.
   private func finish() throws(BackupProblem) {
     isFinishing = true
@@ -220,14 +240,9 @@ final class StreamRestore: @unchecked Sendable {
           return
         }
       }
-      guard let job = try builder.prepareSync() else {
-        putInPlace()
-        return
-      }
-      service.background.submit { [self] in
-        job.run()
-        loop.worker.loop.submit { [self] in synced(job) }
-      }
+      // One at a time.
+      if isSyncing { return }
+      if let job = try builder.prepareSync(isLast: true) { run(job) } else { putInPlace() }
     } catch {
       fail(error)
       conclude(nil)
@@ -235,14 +250,17 @@ final class StreamRestore: @unchecked Sendable {
   }
 
   private func synced(_ job: StoreJob) {
-    if isOver { return }
+    if isOver || problem != nil { return }
+    let wasLast = !isSyncing
+    isSyncing = false
     do throws(BackupProblem) {
       try builder.finishSync(job)
-      putInPlace()
     } catch {
       fail(error)
-      conclude(nil)
+      if isFinishing { conclude(nil) } else { work() }
+      return
     }
+    if wasLast { putInPlace() } else if isFinishing { settle() } else { work() }
   }
 
   /// Everything is on disk: the stream comes into being.

@@ -50,7 +50,7 @@ import Testing
 
   @Test(arguments: 0..<6) func changedFilesDoNoHarm(_ seed: UInt64) {
     var random = SeededGenerator(seed)
-    for _ in 0..<2000 {
+    for _ in 0..<500 {
       for file in [Self.index, Self.state, Self.stream] {
         var file = file
         for _ in 0..<Int.random(in: 1...4, using: &random) {

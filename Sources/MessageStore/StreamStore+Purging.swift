@@ -124,7 +124,10 @@ extension StreamStore {
   /// Takes the slots after a sequence off a block and ends it.
   private func cut(_ block: Block, after sequence: UInt64) throws(StoreError) {
     let wasSealed = block.isSealed
-    if !wasSealed { try flush() }
+    if !wasSealed {
+      try flush()
+      if tail.count > 0, let shortage { throw fail(shortage) }
+    }
     block.isSealed = true
     while let live = block.previousLive(.max), live > sequence {
       try remove(live)

@@ -15,6 +15,9 @@ public final class StreamStore: @unchecked Sendable {
   public internal(set) var recovery = StoreRecovery()
   /// The write error after which nothing more is taken.
   public internal(set) var failure: SystemError?
+  /// Space is missing. What could not be written stays in memory and is written by the next checkpoint that succeeds,
+  /// which ends this; who tries one now and then and stores nothing new meanwhile loses nothing.
+  public internal(set) var shortage: SystemError?
 
   /// Bytes of a block after which the next one is begun.
   let blockBytes: Int
@@ -57,6 +60,9 @@ public final class StreamStore: @unchecked Sendable {
   /// Records in files that the next checkpoint overwrites.
   var erasures: [Erasure] = []
   var runningJob: StoreJob?
+  /// Maintenance that failed, one time after the other, and how often it is not tried because of that.
+  var maintenanceFailures = 0
+  var maintenancePause = 0
   /// Sequences whose records were overwritten while a job may have been copying them.
   var erasedDuringJob: [UInt64] = []
 

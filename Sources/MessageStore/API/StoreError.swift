@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 
 /// Why a store could not do something.
@@ -6,7 +7,8 @@ public enum StoreError: Error, CustomStringConvertible {
   case damaged(sequence: UInt64)
   /// The disk refused a read; the record may be fine.
   case unreadable(SystemError)
-  /// A write failed, now or earlier. The store takes no more messages until it is opened again; reads go on.
+  /// A write failed, now or earlier, and not for want of space alone (`StreamStore.shortage`). The store takes no more
+  /// messages until it is opened again; reads go on.
   case failed(SystemError)
   /// The sequence is not above the last one.
   case outOfOrder(sequence: UInt64, last: UInt64)
@@ -22,4 +24,9 @@ public enum StoreError: Error, CustomStringConvertible {
     case .tooLarge: "message is too large to be stored"
     }
   }
+}
+
+extension SystemError {
+  /// The disk, or what the user may have of it, is full.
+  var isWantOfSpace: Bool { code == ENOSPC || code == EDQUOT }
 }

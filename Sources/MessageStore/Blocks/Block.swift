@@ -29,6 +29,8 @@ final class Block {
   var dead = DeadSet()
   /// A record could not be read: its block is never compacted.
   var hasDamage = false
+  /// Attempts to rewrite it that could not be written or read.
+  var failedCompactions = 0
   /// No more records.
   var isSealed = false
 

@@ -14,6 +14,10 @@ final class CheckpointJob {
   /// The file with the index by subject that is replaced.
   let oldSubjects: UInt64?
   let erasures: [Erasure]
+  /// Only new files have been written that nobody relies on: after an error they are removed, and nothing has changed.
+  private(set) var canBeRepeated = false
+  /// Doomed blocks whose files could not be removed.
+  private(set) var remaining: [UInt64] = []
 
   init(
     folder: StoreFolder, checkpoint: CheckpointFile, subjects: SubjectSnapshot.Copy?, unsynced: [String],
@@ -30,8 +34,35 @@ final class CheckpointJob {
 
   func run() throws {
     let disk = folder.disk
+    do {
+      try makeCheckpoint()
+    } catch {
+      if canBeRepeated {
+        for name in newFiles { try? disk.remove(folder.path(name)) }
+      }
+      throw error
+    }
+    // What is left over does no harm: no checkpoint speaks of it.
+    for id in doomed {
+      do {
+        try disk.removeIfThere(folder.path(StoreFiles.block(id)))
+        try disk.removeIfThere(folder.path(StoreFiles.sidecar(id)))
+      } catch {
+        remaining.append(id)
+      }
+    }
+    if subjects != nil, let oldSubjects { try? disk.removeIfThere(folder.path(StoreFiles.subjects(oldSubjects))) }
+  }
+
+  private var newFiles: [String] {
+    [ErasureFile.name, StoreFiles.newCheckpoint] + (subjects == nil ? [] : [StoreFiles.subjects(checkpoint.number)])
+  }
+
+  private func makeCheckpoint() throws {
+    let disk = folder.disk
     for name in unsynced { try disk.open(folder.path(name), creating: nil).synchronizeData() }
-    try ErasureFile.carryOut(erasures, folder)
+    canBeRepeated = true
+    try ErasureFile.carryOut(erasures, folder) { canBeRepeated = !$0 }
     if let subjects {
       let file = try disk.open(folder.path(StoreFiles.subjects(checkpoint.number)), creating: 0o600)
       try file.resize(to: 0)
@@ -44,13 +75,9 @@ final class CheckpointJob {
     try checkpoint.encode().withUnsafeBytes { try file.writeAll($0, at: 0) }
     try file.synchronizeData()
     try disk.synchronizeDirectory(folder.directory)
+    canBeRepeated = false
     try disk.rename(new, to: folder.path(StoreFiles.checkpoint))
     try disk.synchronizeDirectory(folder.directory)
-    for id in doomed {
-      try disk.removeIfThere(folder.path(StoreFiles.block(id)))
-      try disk.removeIfThere(folder.path(StoreFiles.sidecar(id)))
-    }
-    if subjects != nil, let oldSubjects { try disk.removeIfThere(folder.path(StoreFiles.subjects(oldSubjects))) }
   }
 }
 

@@ -23,7 +23,8 @@ enum ErasureFile {
     var bytes: [UInt8]
   }
 
-  static func carryOut(_ erasures: [Erasure], _ folder: StoreFolder) throws {
+  /// - Parameter overwriting: told true before blocks are touched, false when that is durable.
+  static func carryOut(_ erasures: [Erasure], _ folder: StoreFolder, overwriting: (Bool) -> Void) throws {
     var start = 0
     while start < erasures.count {
       let end = min(start + chunk, erasures.count)
@@ -34,7 +35,9 @@ enum ErasureFile {
         try encode(parts).withUnsafeBytes { try file.writeAll($0, at: 0) }
         try file.synchronizeData()
         try folder.disk.synchronizeDirectory(folder.directory)
+        overwriting(true)
         try overwrite(parts, folder)
+        overwriting(false)
       }
       start = end
     }

@@ -143,33 +143,74 @@ def consumers(context):
 
 
 def full_disk(context):
-    """A full disk: the server says so and stops to acknowledge; with space again and a restart all is there."""
+    """A full disk: the server says so and stops to acknowledge; with space again it goes on by itself, and all is there."""
     disks.needs_root()
     with disks.mounted(disks.image(context.folder, 160)) as folder:
         ballast = folder / "ballast"
         with open(ballast, "wb") as file:
             os.posix_fallocate(file.fileno(), 0, 30 << 20)
-        server = servers.Server(context.server, context.folder, config(folder / "js"), port=servers.free_port())
+        more = 'http: "127.0.0.1:-1"\n'
+        server = servers.Server(context.server, context.folder, more + config(folder / "js"), port=servers.free_port())
+        real = suite_commandline.is_real_nats_server(context)
         try:
             server.start()
             must(server, "STREAM.CREATE.S", STREAM)
-            acknowledged = context.folder / "full"
-            result = run(context, "publish", server.port, "s", 100, 2_000_000, 1000, 500, acknowledged, seconds=120)
-            suite.check(result["acknowledged"] < 2_000_000, f"everything fits: {result}")
-            said = re.search(r"(?im)^.*(no space|out of (resources|space|storage)|disk full|ENOSPC|write error).*$",
-                             server.log())
+            acknowledged, after = context.folder / "full", context.folder / "after"
+            process = start(context, "publish", server.port, "s", 100, 2_000_000, 1000, 500, acknowledged)
+            said = wait_for(lambda: re.search(
+                r"(?im)^.*(no space|out of (resources|space|storage)|disk full|ENOSPC|write error).*$", server.log()))
             suite.check(said is not None, f"the log does not tell: {server.log()[-1500:]}")
+            time.sleep(1)
+            process.send_signal(signal.SIGTERM)
+            result = finish(process)
             suite.check(server.is_alive(), f"the server died: {server.log()[-1500:]}")
-            ballast.unlink()
-            server.stop()
+            if not real:
+                # What the server gave back when it could not go on.
+                fill_up(folder / "rest")
+                run(context, "publish", server.port, "s", 100, 2_000_000, 1000, 1, context.folder / "more")
+                suite.check(not is_healthy(server), f"the server is well with a full disk: {server.log()[-1500:]}")
+                refused = run(context, "publish", server.port, "s", 100, 1, SIZE, 1, context.folder / "refused")
+                suite.check("no space left" in refused["refusal"], f"{refused}")
+            for file in (ballast, folder / "rest"):
+                file.unlink(missing_ok=True)
+            if real:
+                server.stop()
+                server.start()
+            else:
+                suite.check(wait_for(lambda: is_healthy(server), 20), f"not well again: {server.log()[-1500:]}")
+            run(context, "verify", server.port, "S", acknowledged)
+            more = run(context, "publish", server.port, "s", 100, 1000, SIZE, 100, after)
+            suite.expect(more["acknowledged"], 1000, "acknowledged after there is space again")
+            server.kill()
             server.start()
             run(context, "verify", server.port, "S", acknowledged)
-            after = run(context, "publish", server.port, "s", 100, 1000, SIZE, 100, context.folder / "after")
-            suite.expect(after["acknowledged"], 1000, "acknowledged after there is space again")
-            run(context, "verify", server.port, "S", context.folder / "after")
+            run(context, "verify", server.port, "S", after)
             return f"{result['acknowledged']} acknowledged before ({said.group(0)[:120]}), all there; then 1000 more"
         finally:
             server.stop()
+
+
+def fill_up(path):
+    """Takes the rest of a disk."""
+    with open(path, "wb", buffering=0) as file:
+        for size in (1 << 20, 4096):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                pass
+
+
+def wait_for(condition, seconds=120):
+    """What the condition says as soon as that is something; its last answer when that takes too long."""
+    end = time.monotonic() + seconds
+    while not (answer := condition()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return answer
+
+
+def is_healthy(server):
+    return monitoring_client.get(monitoring_client.monitor_url(server) + "/healthz")[0] == 200
 
 
 def power(context, more=""):

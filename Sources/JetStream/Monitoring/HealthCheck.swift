@@ -33,7 +33,7 @@ extension JetStreamService {
   }
 
   private static func problem(with runner: StreamRunner) -> HealthProblem? {
-    guard let failure = runner.failure else { return nil }
+    guard let failure = runner.failure ?? runner.shortage else { return nil }
     let (account, stream) = (runner.handle.account.name, runner.handle.name)
     return HealthProblem(
       .stream, "JetStream stream '\(account) > \(stream)' write error: \(failure)", account: account, stream: stream)

@@ -12,7 +12,7 @@ import Reactor
 
 /// JetStream of the server: the accounts that have it, the loops' shares, the journal.
 ///
-/// Invariant: `accounts` and `journalProblem` are guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
+/// Invariant: `accounts`, `journalProblem` and `journalShortage` are guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
 /// whoever starts the server); counts are atomic; everything else is set before the loops run.
 public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked Sendable {
   public unowned(unsafe) let server: Server
@@ -32,6 +32,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   private let lock: UnsafeMutablePointer<UInt32>
   private var accounts: [String: AccountJetStream] = [:]
   private var journalProblem: String?
+  private var journalShortage: String?
   private let counts: UnsafeMutablePointer<UInt64>
 
   /// Streams of accounts that have no JetStream now.
@@ -360,11 +361,27 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     }
   }
 
-  /// Why the journal takes nothing any more. Any thread.
+  /// Space for the journal is missing, or there is some again (nil). Loop 0.
+  func journalShortageChanged(_ reason: String?) {
+    csys_lock(lock)
+    journalShortage = reason
+    csys_unlock(lock)
+    guard let reason else {
+      server.logger.info("JetStream journal has space again")
+      return
+    }
+    server.logger.error(
+      "JetStream journal has no space: \(reason). Streams in files take no messages until there is some")
+    for account in sortedAccounts {
+      for handle in account.sortedStreams { streamFailed(handle, reason) }
+    }
+  }
+
+  /// Why the journal takes nothing any more, or not now. Any thread.
   var journalFailure: String? {
     csys_lock(lock)
     defer { csys_unlock(lock) }
-    return journalProblem
+    return journalProblem ?? journalShortage
   }
 
   /// The journal has lost records: streams cannot tell which of theirs.

@@ -4,11 +4,11 @@ import MessageStore
 // consumers with their states.
 
 extension StreamRunner {
-  var isClean: Bool { appliedLog <= checkpointedLog && !isCheckpointing }
+  var isClean: Bool { appliedLog <= checkpointedLog && !isCheckpointing && shortage == nil }
 
   /// Much has come since the last one, or it is long ago.
   func wantsCheckpoint(at now: Int64) -> Bool {
-    if bytesSinceCheckpoint >= JetStreamLoop.checkpointBytes { return true }
+    if bytesSinceCheckpoint >= JetStreamLoop.checkpointBytes || shortage != nil { return true }
     if dirtySince == 0 { dirtySince = now }
     return now - dirtySince > 30_000_000_000
   }
@@ -18,9 +18,9 @@ extension StreamRunner {
   /// A consumer's state is ahead of the journal by what is in flight. So the states are taken first, and the checkpoint
   /// is made when all that is in flight now has been applied, and nothing after it.
   func checkpoint() {
-    guard isLogged, !isCheckpointing, !isOver, failure == nil, appliedLog > checkpointedLog || hasUnloggedState else {
-      return
-    }
+    guard isLogged, !isCheckpointing, !isOver, failure == nil,
+      appliedLog > checkpointedLog || hasUnloggedState || shortage != nil
+    else { return }
     isCheckpointing = true
     let consumers = consumerCheckpoints()
     loop.afterEverythingInFlight { [self] in
@@ -56,7 +56,9 @@ extension StreamRunner {
     attachment.nextNumber = nextConsumerNumber
     attachment.consumers = consumers
     do {
-      return try store.prepareCheckpoint(appliedLog: appliedLog, attachment: attachment.encoded())
+      let job = try store.prepareCheckpoint(appliedLog: appliedLog, attachment: attachment.encoded())
+      noteShortage()
+      return job
     } catch {
       fail("\(error)")
       return nil
@@ -67,7 +69,9 @@ extension StreamRunner {
     isCheckpointing = false
     guard !isOver else { return }
     do {
-      try store.finish(job)
+      let isDone = try store.finish(job)
+      noteShortage()
+      guard isDone else { return }
     } catch {
       fail("\(error)")
       return
@@ -96,7 +100,12 @@ extension StreamRunner {
         isCheckpointing = false
         guard !isOver else { return }
         do {
-          try store.finish(job)
+          guard try store.finish(job) else {
+            loop.service.server.logger.warning(
+              "JetStream stream '\(handle.account.name) > \(handle.name)': space that removed messages leave could not "
+                + "be given back, tried again later: \(job.failure.map { "\($0)" } ?? "")")
+            return
+          }
         } catch {
           fail("\(error)")
           return

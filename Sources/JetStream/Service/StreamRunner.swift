@@ -43,6 +43,8 @@ final class StreamRunner: @unchecked Sendable {
   var bytesSinceCheckpoint = 0
   /// Why it takes nothing any more.
   private(set) var failure: String?
+  /// Space is missing: it takes nothing until a checkpoint could be made.
+  private(set) var shortage: String?
   var isOver = false
   private var tickTimer: TimerToken?
   private var tickDue = Int64.max
@@ -142,8 +144,8 @@ final class StreamRunner: @unchecked Sendable {
       subject: message.subjectBytes, reply: reply,
       header: UnsafeRawBufferPointer(rebasing: body[..<message.headerLength]),
       payload: UnsafeRawBufferPointer(rebasing: body[message.headerLength...]))
-    if let failure {
-      answer(.refused(.streamStoreFailed(failure)), to: reply)
+    if let refusal {
+      answer(.refused(.streamStoreFailed(refusal)), to: reply)
       return
     }
     rules.resources = loop.service.resources(for: self)
@@ -281,6 +283,7 @@ final class StreamRunner: @unchecked Sendable {
     carryOut()
     countUse()
     scheduleTick()
+    if store.shortage != nil { noteShortage() }
   }
 
   /// Purges and removals that were asked for, in the order of their entries.
@@ -450,6 +453,24 @@ final class StreamRunner: @unchecked Sendable {
   }
 
   // MARK: failure and end
+
+  /// Why it takes no messages now.
+  private var refusal: String? { failure ?? shortage ?? (isLogged ? loop.shortage : nil) }
+
+  /// The store has no space, or has some again.
+  func noteShortage() {
+    let reason = store.shortage.map { "\($0)" }
+    guard (reason == nil) != (shortage == nil) else { return }
+    shortage = reason
+    let logger = loop.service.server.logger
+    if let reason {
+      logger.error("JetStream stream '\(account.name) > \(handle.name)' has no space: \(reason)")
+      loop.service.streamFailed(handle, reason)
+      loop.noteDirty(self)
+    } else {
+      logger.info("JetStream stream '\(account.name) > \(handle.name)' has space again")
+    }
+  }
 
   /// Takes nothing any more: what was acknowledged stays readable.
   func fail(_ reason: String) {

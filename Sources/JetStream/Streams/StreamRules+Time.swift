@@ -14,6 +14,7 @@ extension StreamRules {
 
   /// When `tick` must be called next, nanoseconds since 1970; nil: not before something else happens.
   public var nextTick: Int64? {
+    if limitsAreDue { return 0 }
     var earliest = ageDue
     let candidates = [expiries.earliest, schedules.earliest, atomicBatches.earliest, fastBatches.earliest]
     for time in candidates {
@@ -39,6 +40,7 @@ extension StreamRules {
     expireBatches(now: now, output: &output)
     try expireByAge(now: now, output: &output)
     try expireByTTL(now: now, output: &output)
+    if limitsAreDue { try enforceReplayedLimits(output: &output) }
     if configuration.allowMessageSchedules { runSchedules(now: now, output: &output) }
   }
 

@@ -110,7 +110,7 @@ import Testing
     while scene.model.messages < 20 { try scene.change() }
     try scene.checkpoint(changing: false)
     try scene.store.close()
-    let names = try scene.disk.list("s").filter { $0 != "checkpoint" }
+    let names = try scene.disk.list("s").filter { !$0.hasPrefix("checkpoint") }
     for _ in 0..<Int.random(in: 1...4, using: &scene.random) {
       let name = "s/" + names.randomElement(using: &scene.random)!
       let size = scene.disk.contents(name).count
@@ -137,6 +137,81 @@ import Testing
     // A lost message's length is a guess where its record's begin is gone.
     if let problem = try difference(store, scene.model, comparesBytes: lost.count == 0) {
       Issue.record("seed \(seed): \(problem)\n\(store.recovery.notes)")
+    }
+  }
+
+  @Test(
+    "a damaged checkpoint costs nothing while its copy is whole: removed messages stay removed (FEATURES 5.092)",
+    arguments: seeds)
+  func damagedCheckpoint(seed: UInt64) throws {
+    var scene = try Scene(seed: seed)
+    for round in 1...4 {
+      let place = "seed \(seed) round \(round)"
+      try scene.work(Int.random(in: 0...200, using: &scene.random))
+      if scene.random.chance(70) { try scene.checkpoint(changing: scene.random.chance(50)) }
+      if scene.random.chance(50) {
+        // In the middle of a checkpoint, too, power and all.
+        scene.disk.powerFailsAt = scene.disk.operations + Int.random(in: 1...20, using: &scene.random)
+        do {
+          while true { try scene.checkpoint() }
+        } catch is StoreError where !scene.disk.hasPower {}
+        scene.disk.crash()
+      }
+      let (main, copy) = ("s/checkpoint", "s/checkpoint.copy")
+      let copyIsWhole = scene.disk.contents(main) == scene.disk.contents(copy)
+      let name = copyIsWhole && scene.random.chance(50) ? main : copy
+      let size = scene.disk.contents(name).count
+      if size > 0 {
+        switch Int.random(in: 0..<3, using: &scene.random) {
+        case 0:
+          for _ in 0..<Int.random(in: 1...3, using: &scene.random) {
+            scene.disk.flip(
+              name, byte: Int.random(in: 0..<size, using: &scene.random),
+              bit: Int.random(in: 0...7, using: &scene.random))
+          }
+        case 1: scene.disk.truncate(name, to: Int.random(in: 0..<size, using: &scene.random))
+        default: try scene.disk.remove(name)
+        }
+      }
+      try scene.reopen()
+      #expect(scene.store.recovery.appliedLog >= scene.released, "\(place)")
+      #expect(scene.store.recovery.damage == nil, "\(place)")
+      if let problem = try difference(scene.store, scene.model) {
+        Issue.record("\(place): \(problem)\n\(scene.store.recovery.notes)")
+        return
+      }
+      #expect(scene.store.state.lost == nil, "\(place)")
+    }
+  }
+
+  @Test("without checkpoint and copy everything readable is there, and it is told (FEATURES 5.092)", arguments: seeds)
+  func bothCheckpointsDamaged(seed: UInt64) throws {
+    var scene = try Scene(seed: seed)
+    try scene.work(200)
+    while scene.model.messages < 5 { try scene.change() }
+    // Records of a sequence that was used twice cannot be told apart.
+    let isCut = scene.log.contains { change in
+      switch change {
+      case .truncate, .reset: true
+      default: false
+      }
+    }
+    if isCut { return }
+    try scene.checkpoint(changing: false)
+    try scene.store.close()
+    for name in ["s/checkpoint", "s/checkpoint.copy"] {
+      let size = scene.disk.contents(name).count
+      scene.disk.flip(name, byte: Int.random(in: 0..<size, using: &scene.random), bit: 3)
+    }
+    scene.store = try Self.open(scene.disk, &scene.random)
+    #expect(scene.store.recovery.damage != nil, "seed \(seed)")
+    var sequence = scene.model.firstSequence
+    while sequence <= scene.model.lastSequence {
+      if let wanted = try scene.model.load(sequence) {
+        let found = try scene.store.load(sequence)
+        #expect(found?.payload.elementsEqual(wanted.payload) == true, "seed \(seed): \(sequence)")
+      }
+      sequence += 1
     }
   }
 

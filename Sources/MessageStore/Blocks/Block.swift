@@ -179,6 +179,7 @@ struct BlockHeader: Equatable {
 enum StoreFiles {
   static let checkpoint = "checkpoint"
   static let newCheckpoint = "checkpoint.new"
+  static let checkpointCopy = "checkpoint.copy"
   static func block(_ id: UInt64) -> String { "\(id).blk" }
   static func sidecar(_ id: UInt64) -> String { "\(id).idx" }
   static func subjects(_ number: UInt64) -> String { "subjects.\(number)" }

@@ -1,7 +1,8 @@
 import Reactor
 
-/// Makes a checkpoint durable: first what it speaks of, then the checkpoint itself, under another name until it is whole.
-/// At every point in between the one before is valid.
+/// Makes a checkpoint durable: first what it speaks of, then the checkpoint itself, under another name until it is whole,
+/// then a copy of it. At every point in between the one before is valid, and so is the copy if it is whole: nothing that
+/// either speaks of goes before, and the journal releases nothing before.
 final class CheckpointJob {
   let folder: StoreFolder
   let checkpoint: CheckpointFile
@@ -72,12 +73,29 @@ final class CheckpointJob {
     let new = folder.path(StoreFiles.newCheckpoint)
     let file = try disk.open(new, creating: 0o600)
     try file.resize(to: 0)
-    try checkpoint.encode().withUnsafeBytes { try file.writeAll($0, at: 0) }
+    let bytes = checkpoint.encode()
+    try bytes.withUnsafeBytes { try file.writeAll($0, at: 0) }
     try file.synchronizeData()
     try disk.synchronizeDirectory(folder.directory)
     canBeRepeated = false
     try disk.rename(new, to: folder.path(StoreFiles.checkpoint))
     try disk.synchronizeDirectory(folder.directory)
+    try copy(bytes)
+  }
+
+  /// One changed bit must not cost what only the checkpoint knows: which messages were removed, and the attachment.
+  private func copy(_ bytes: [UInt8]) throws {
+    let path = folder.path(StoreFiles.checkpointCopy)
+    do {
+      let file = try folder.disk.open(path, creating: 0o600)
+      try file.resize(to: 0)
+      try bytes.withUnsafeBytes { try file.writeAll($0, at: 0) }
+      try file.synchronizeData()
+    } catch {
+      // Without a copy rather than with one of an earlier checkpoint, whose journal is released.
+      try folder.disk.removeIfThere(path)
+    }
+    try folder.disk.synchronizeDirectory(folder.directory)
   }
 }
 

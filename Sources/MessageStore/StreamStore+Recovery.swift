@@ -155,7 +155,7 @@ extension StreamStore {
     let path = files!.path(StoreFiles.subjects(checkpoint.subjectsNumber))
     var found: SubjectIndex?
     do { found = try SubjectSnapshot.load(try files!.disk.open(path, creating: nil)) } catch let error as SystemError
-      where error.code == ENOENT
+      where error.code == ENOENT || error.isBadPlace
     {}
     if let found {
       subjects = found
@@ -255,7 +255,14 @@ extension StreamStore {
     while end < size {
       // Reading goes up to the file's end; adding goes on from the block's.
       block.end = size
-      let next = try bytes(block, at: end)
+      let next: Record?
+      do throws(StoreError) { next = try bytes(block, at: end) } catch {
+        block.end = end
+        try tolerate(error)
+        // The journal has what a bad place hides from here on.
+        recovery.notes.append("block \(block.id) cannot be read from byte \(end) on")
+        break
+      }
       block.end = end
       guard let record = next, end + record.size <= size, record.isIntact else { break }
       if record.kind == RecordFormat.Kind.padding {

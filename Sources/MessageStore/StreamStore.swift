@@ -54,6 +54,8 @@ public final class StreamStore: @unchecked Sendable {
   /// A message was lost whose subject is not known.
   var subjectsAreUnsure = false
   var isRemakingSubjects = false
+  /// Messages lost because of bad places on the disk, since the store was opened.
+  var unreadableMessages = 0
   /// Recovery cut records off: what was written after them does not count.
   var wasCut = false
   var removedFiles = false
@@ -94,7 +96,13 @@ public final class StreamStore: @unchecked Sendable {
 
   private static func limited(_ bytes: Int) -> Int { min(max(bytes, 4096), 256 << 20) }
 
+  /// Messages that bad places on the disk may cost before it counts as failing altogether: then nothing more is given up.
+  public static let mostUnreadable = 1000
+
   // MARK: what it holds
+
+  /// How many messages were lost so far.
+  public var lostCount: UInt64 { lost.count }
 
   /// Costs a read when the first message changed since it was last asked.
   public var state: StoreState {

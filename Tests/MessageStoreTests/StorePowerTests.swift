@@ -10,9 +10,11 @@ import Testing
   /// More for a longer search: `STORE_SEEDS=1000`.
   static let seeds: ClosedRange<UInt64> = 1...(getenv("STORE_SEEDS").flatMap { UInt64(String(cString: $0)) } ?? 40)
 
-  static func open(_ disk: SimulatedDisk, _ random: inout SeededGenerator) throws -> StreamStore {
+  static func open(
+    _ disk: SimulatedDisk, _ random: inout SeededGenerator, blockBytes: Int? = 8192
+  ) throws -> StreamStore {
     var options = StoreOptions()
-    options.blockBytes = 8192
+    options.blockBytes = blockBytes
     options.writeBytes = 4096
     let memory = StoreMemory(budgetBytes: random.chance(50) ? 0 : 1 << 20)
     return try StreamStore.open(directory: "s", disk: disk, options: options, memory: memory)
@@ -27,11 +29,27 @@ import Testing
     var log: [StoreChange] = []
     /// What the last finished checkpoint covers.
     var released: UInt64 = 0
+    let blockBytes: Int?
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, blockBytes: Int? = 8192) throws {
       disk = SimulatedDisk(seed: seed)
       random = SeededGenerator(seed: seed)
-      store = try StorePowerTests.open(disk, &random)
+      self.blockBytes = blockBytes
+      store = try StorePowerTests.open(disk, &random, blockBytes: blockBytes)
+    }
+
+    /// Blocks of full size need messages that fill them.
+    mutating func fill(_ count: Int) throws {
+      for _ in 0..<count {
+        let size = Int.random(in: 0...200_000, using: &random)
+        let change = StoreChange.append(
+          sequence: model.lastSequence + 1, timestamp: Int64(model.lastSequence) * 1000, flags: 0,
+          subject: Array("a.\(Int.random(in: 1...3, using: &random))".utf8), header: [],
+          payload: [UInt8](repeating: UInt8.random(in: 0...255, using: &random), count: size))
+        log.append(change)
+        try change.apply(to: model)
+        try change.apply(to: store)
+      }
     }
 
     mutating func change() throws {
@@ -66,7 +84,7 @@ import Testing
     }
 
     mutating func reopen() throws {
-      store = try StorePowerTests.open(disk, &random)
+      store = try StorePowerTests.open(disk, &random, blockBytes: blockBytes)
       for change in log[Int(store.recovery.appliedLog)...] { try change.apply(to: store) }
     }
   }
@@ -101,6 +119,114 @@ import Testing
         return
       }
     }
+  }
+
+  /// What is wrong with a store whose disk has bad places, but may be: each message is as it was, or reported lost.
+  static func misread(_ store: StreamStore, _ model: ModelStore) throws -> String? {
+    var sequence = model.firstSequence
+    while sequence <= model.lastSequence {
+      let wanted = try model.load(sequence)
+      var found: StoredMessage?
+      do { found = try store.load(sequence) } catch {
+        guard case .damaged = error else { throw error }
+      }
+      let isLost = store.state.lost?.sequences.contains(sequence) == true
+      if let found, let wanted, !found.payload.elementsEqual(wanted.payload) || found.timestamp != wanted.timestamp {
+        return "message \(sequence) is silently wrong"
+      }
+      if found == nil, wanted != nil, !isLost { return "message \(sequence) is silently gone" }
+      if found != nil, wanted == nil { return "message \(sequence) came back" }
+      sequence += 1
+    }
+    let state = store.state
+    var total: UInt64 = 0
+    store.subjectTotals(.everything) {
+      total += $1
+      return true
+    }
+    if total != state.messages { return "subjects count \(total) of \(state.messages)" }
+    var from: UInt64 = 0
+    var seen: UInt64 = 0
+    while let message = try store.next(from: from, matching: .everything) {
+      seen += 1
+      from = message.sequence + 1
+    }
+    return seen == store.state.messages ? nil : "\(seen) of \(state.messages) found"
+  }
+
+  @Test(
+    "bad places and changed bits in use cost the messages that lie there and nothing else (FEATURES 5.092)",
+    arguments: seeds)
+  func failingReads(seed: UInt64) throws {
+    let isLarge = seed % 10 == 0
+    var scene = try Scene(seed: seed, blockBytes: isLarge ? nil : 8192)
+    if isLarge { try scene.fill(200) }
+    for round in 1...3 {
+      try scene.work(isLarge ? 50 : 300)
+      try scene.checkpoint(changing: false)
+      let names = try scene.disk.list("s").filter { !$0.hasPrefix("checkpoint") && !$0.hasPrefix("subjects") }
+      for _ in 0..<Int.random(in: 1...4, using: &scene.random) {
+        guard let chosen = names.randomElement(using: &scene.random) else { continue }
+        let name = "s/" + chosen
+        let size = scene.disk.contents(name).count
+        if size == 0 { continue }
+        let byte = Int.random(in: 0..<size, using: &scene.random)
+        switch Int.random(in: 0..<3, using: &scene.random) {
+        case 0: scene.disk.flip(name, byte: byte, bit: Int.random(in: 0...7, using: &scene.random))
+        case 1: scene.disk.unreadable[name, default: []].insert(byte / 4096)
+        // Once only.
+        default: scene.disk.failure = (.read, Int.random(in: 0...20, using: &scene.random), EIO)
+        }
+      }
+      let place = "seed \(seed) round \(round)"
+      for _ in 0..<3 {
+        if let problem = try Self.misread(scene.store, scene.model) {
+          Issue.record("\(place): \(problem)\n\(scene.store.recovery.notes)")
+          return
+        }
+        try scene.work(isLarge ? 5 : 30)
+      }
+      #expect(scene.store.failure == nil, "\(place)")
+      if scene.random.chance(50) {
+        scene.disk.failure = nil
+        scene.disk.crash()
+        try scene.reopen()
+        if let problem = try Self.misread(scene.store, scene.model) {
+          Issue.record("\(place), opened again: \(problem)\n\(scene.store.recovery.notes)")
+          return
+        }
+      }
+    }
+  }
+
+  @Test("a disk that cannot be read at all does not cost every message (FEATURES 5.092)")
+  func unreadableDisk() throws {
+    let disk = SimulatedDisk(seed: 1)
+    var random = SeededGenerator(seed: 4)
+    let store = try StreamStore.open(
+      directory: "s", disk: disk, options: StoreOptions(), memory: StoreMemory(budgetBytes: 0))
+    for sequence in 1...3000 as ClosedRange<UInt64> {
+      try StoreChange.append(
+        sequence: sequence, timestamp: 0, flags: 0, subject: [97], header: [],
+        payload: [UInt8](repeating: UInt8.random(in: 0...255, using: &random), count: 5000)
+      ).apply(to: store)
+    }
+    for name in try disk.list("s") where name.hasSuffix(".blk") {
+      disk.unreadable["s/" + name] = Set(0...4096)
+    }
+    var from: UInt64 = 0
+    #expect(throws: StoreError.self) {
+      while let message = try store.next(from: from, matching: .everything) { from = message.sequence + 1 }
+    }
+    #expect(store.lostCount <= StreamStore.mostUnreadable)
+    disk.unreadable = [:]
+    var seen: UInt64 = 0
+    from = 0
+    while let message = try store.next(from: from, matching: .everything) {
+      from = message.sequence + 1
+      seen += 1
+    }
+    #expect(seen + store.lostCount == 3000)
   }
 
   @Test("changed bits below the checkpoint are lost messages, never other ones (FEATURES 5.092)", arguments: seeds)

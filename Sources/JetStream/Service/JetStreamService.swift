@@ -35,6 +35,10 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   private var journalShortage: String?
   private let counts: UnsafeMutablePointer<UInt64>
 
+  /// What the journal has lost; set before the loops run.
+  private(set) var journalDamage: [String] = []
+  /// Streams that are in the table and could not be opened; set before the loops run.
+  var unrecovered: [UInt64: MetaLog.Stream] = [:]
   /// Streams of accounts that have no JetStream now.
   var parked: [StreamHandle] = []
   let batchLimits: BatchLimits
@@ -339,7 +343,6 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
 
   /// A stream takes nothing any more.
   func streamFailed(_ handle: StreamHandle, _ reason: String) {
-    csys_add64(counts + ServiceCounts.failures, 1)
     let advisory = Advisory.outOfStorage(
       server: server.serverName, serverID: server.serverID, stream: handle.name, cluster: "",
       handle.loop.advisoryHead())
@@ -384,8 +387,11 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     return journalProblem ?? journalShortage
   }
 
-  /// The journal has lost records: streams cannot tell which of theirs.
-  func noteDamage(through sequence: LogSequence) { csys_add64(counts + ServiceCounts.failures, 1) }
+  /// The journal has lost records: not every stream can tell which of its own. Before the loops run.
+  func noteJournalDamage(_ text: String) {
+    server.logger.error("JetStream journal is damaged: \(text)")
+    journalDamage.append(text)
+  }
 
   /// Closes all streams on their loops.
   private func closeStreams(_ done: @escaping @Sendable () -> Void) {
@@ -480,8 +486,7 @@ private enum ServiceCounts {
   static var requests: Int { 2 }
   static var errors: Int { 3 }
   static var waiting: Int { 4 }
-  static var failures: Int { 5 }
-  static var journalFailed: Int { 6 }
-  static var ingest: Int { 7 }
-  static var count: Int { 8 }
+  static var journalFailed: Int { 5 }
+  static var ingest: Int { 6 }
+  static var count: Int { 7 }
 }

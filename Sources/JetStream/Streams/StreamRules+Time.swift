@@ -81,7 +81,9 @@ extension StreamRules {
       due.append(item)
     }
     for item in due.sorted(by: { $0.sequence < $1.sequence }) {
-      guard let message = try store.load(item.sequence), message.flags & StoredFlags.hasTTL != 0 else { continue }
+      guard let message = try store.next(from: item.sequence, matching: .everything),
+        message.sequence == item.sequence, message.flags & StoredFlags.hasTTL != 0
+      else { continue }
       try expire(message, now: now, output: &output)
     }
   }

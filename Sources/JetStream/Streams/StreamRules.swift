@@ -46,6 +46,7 @@ public struct StreamRules {
   var fastBatches = FastBatches()
   /// Entries of an atomic batch whose last one is still to come.
   var stagedEntries: [[UInt8]] = []
+  var isStaging: Bool { !stagedEntries.isEmpty }
 
   /// What the account and the server have left; to be kept up to date by the owner.
   public var resources = StreamResources()

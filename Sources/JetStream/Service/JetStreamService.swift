@@ -51,7 +51,8 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   private var detached: [String: AccountJetStream] = [:]
   private var disabledListeners: [String: (Account, DisabledListener)] = [:]
   private var isSavingTable = false
-  private var tableSaved: LogSequence = 0
+  /// What the table's file contains.
+  var tableSaved: LogSequence = 0
   private var nextLoop = 0
 
   public init(server: Server, disk: any Disk = SystemDisk()) {
@@ -213,17 +214,25 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   func begin(_ journal: Journal) {
     self.journal = journal
     for loop in loops { loop.follow(journal) }
-    tableSaved = table.applied
   }
 
   public func stop(_ done: @escaping @Sendable () -> Void) {
     server.logger.info("Initiating JetStream Shutdown...")
     for account in sortedAccounts { account.unlisten() }
     closeStreams { [self] in
-      background.submit { [self] in
-        journal?.close()
-        server.logger.info("JetStream Shutdown")
-        done()
+      loops[0].worker.loop.submit { [self] in
+        let unsaved = table.applied > tableSaved ? table : nil
+        background.submit { [self] in
+          // The journal keeps what this cannot save.
+          if let unsaved,
+            (try? MetaLog.save(unsaved, to: location.table, directory: location.directory, disk: disk)) != nil
+          {
+            journal?.release(owner: MetaLog.owner, through: unsaved.applied)
+          }
+          journal?.close()
+          server.logger.info("JetStream Shutdown")
+          done()
+        }
       }
     }
   }

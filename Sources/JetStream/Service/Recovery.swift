@@ -68,6 +68,7 @@ extension JetStreamService {
         description: "\(location.table) is damaged: JetStream does not start, so that nothing is taken for deleted")
     }
     self.table = table
+    tableSaved = table.applied
   }
 
   private func replayTable(

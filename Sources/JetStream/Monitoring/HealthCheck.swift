@@ -33,8 +33,13 @@ extension JetStreamService {
   }
 
   private static func problem(with runner: StreamRunner) -> HealthProblem? {
-    guard let failure = runner.failure else { return nil }
     let (account, stream) = (runner.handle.account.name, runner.handle.name)
+    if let damage = runner.damage {
+      return HealthProblem(
+        .stream, "JetStream stream '\(account) > \(stream)' could not be recovered: \(damage)", account: account,
+        stream: stream)
+    }
+    guard let failure = runner.failure ?? runner.shortage else { return nil }
     return HealthProblem(
       .stream, "JetStream stream '\(account) > \(stream)' write error: \(failure)", account: account, stream: stream)
   }
@@ -82,7 +87,14 @@ extension JetStreamService {
 
   /// Streams of accounts that have no JetStream now.
   private func unserved(_ options: HealthzOptions) -> [HealthProblem] {
-    var problems: [HealthProblem] = []
+    var problems = journalDamage.map { HealthProblem(.jetStream, "JetStream journal read error: \($0)") }
+    for stream in unrecovered.values.sorted(by: { $0.identifier < $1.identifier })
+    where options.includes(stream.account, stream.configuration.name) {
+      let (account, name) = (stream.account, stream.configuration.name)
+      problems.append(
+        HealthProblem(
+          .stream, "JetStream stream '\(account) > \(name)' could not be recovered", account: account, stream: name))
+    }
     let waiting = parked.filter { options.account.isEmpty || $0.account.name == options.account }
     for (account, handles) in Dictionary(grouping: waiting, by: \.account.name).sorted(by: { $0.key < $1.key }) {
       guard server.accounts[account] != nil else {
@@ -98,5 +110,12 @@ extension JetStreamService {
       }
     }
     return problems
+  }
+}
+
+extension HealthzOptions {
+  /// Whether a stream is asked about.
+  fileprivate func includes(_ account: String, _ stream: String) -> Bool {
+    (self.account.isEmpty || self.account == account) && (self.stream.isEmpty || self.stream == stream)
   }
 }

@@ -42,6 +42,8 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   /// Records of this batch, on their way to the journal.
   private let records = JournalRecords(keeping: 512 << 10)
   private var isJournalFull = false
+  /// Space for the journal is missing: what is on its way waits, and nothing new is taken.
+  private(set) var shortage: String?
   /// Consumers with something to do.
   private var ready: [ConsumerRunner] = []
   /// Streams whose messages waited until nothing was in flight.
@@ -324,6 +326,9 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
       isJournalFull = false
       flushRecords()
     case .checkpointWanted(let sequence): upkeep(releasing: sequence)
+    case .shortage(let failure):
+      shortage = failure.map { "\($0)" }
+      if index == 0 { service.journalShortageChanged(shortage) }
     case .failed(let failure): lose("\(failure)")
     }
   }
@@ -354,7 +359,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     for runner in touched {
       runner.isTouched = false
       runner.settleUse()
-      if runner.hasMuchToCheckpoint { runner.checkpoint() }
+      if runner.hasMuchToCheckpoint, runner.shortage == nil { runner.checkpoint() }
     }
     touched.removeAll(keepingCapacity: true)
   }

@@ -12,7 +12,7 @@ import Reactor
 
 /// JetStream of the server: the accounts that have it, the loops' shares, the journal.
 ///
-/// Invariant: `accounts` and `journalProblem` are guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
+/// Invariant: `accounts`, `journalProblem` and `journalShortage` are guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
 /// whoever starts the server); counts are atomic; everything else is set before the loops run.
 public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked Sendable {
   public let server: Server
@@ -32,8 +32,13 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   private let lock: UnsafeMutablePointer<UInt32>
   private var accounts: [String: AccountJetStream] = [:]
   private var journalProblem: String?
+  private var journalShortage: String?
   private let counts: UnsafeMutablePointer<UInt64>
 
+  /// What the journal has lost; set before the loops run.
+  private(set) var journalDamage: [String] = []
+  /// Streams that are in the table and could not be opened; set before the loops run.
+  var unrecovered: [UInt64: MetaLog.Stream] = [:]
   /// Streams of accounts that have no JetStream now.
   var parked: [StreamHandle] = []
   let batchLimits: BatchLimits
@@ -46,7 +51,8 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   private var detached: [String: AccountJetStream] = [:]
   private var disabledListeners: [String: (Account, DisabledListener)] = [:]
   private var isSavingTable = false
-  private var tableSaved: LogSequence = 0
+  /// What the table's file contains.
+  var tableSaved: LogSequence = 0
   private var nextLoop = 0
 
   public init(server: Server, disk: any Disk = SystemDisk()) {
@@ -208,17 +214,25 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   func begin(_ journal: Journal) {
     self.journal = journal
     for loop in loops { loop.follow(journal) }
-    tableSaved = table.applied
   }
 
   public func stop(_ done: @escaping @Sendable () -> Void) {
     server.logger.info("Initiating JetStream Shutdown...")
     for account in sortedAccounts { account.unlisten() }
     closeStreams { [self] in
-      background.submit { [self] in
-        journal?.close()
-        server.logger.info("JetStream Shutdown")
-        done()
+      loops[0].worker.loop.submit { [self] in
+        let unsaved = table.applied > tableSaved ? table : nil
+        background.submit { [self] in
+          // The journal keeps what this cannot save.
+          if let unsaved,
+            (try? MetaLog.save(unsaved, to: location.table, directory: location.directory, disk: disk)) != nil
+          {
+            journal?.release(owner: MetaLog.owner, through: unsaved.applied)
+          }
+          journal?.close()
+          server.logger.info("JetStream Shutdown")
+          done()
+        }
       }
     }
   }
@@ -338,7 +352,6 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
 
   /// A stream takes nothing any more.
   func streamFailed(_ handle: StreamHandle, _ reason: String) {
-    csys_add64(counts + ServiceCounts.failures, 1)
     let advisory = Advisory.outOfStorage(
       server: server.serverName, serverID: server.serverID, stream: handle.name, cluster: "",
       handle.loop.advisoryHead())
@@ -360,15 +373,34 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     }
   }
 
-  /// Why the journal takes nothing any more. Any thread.
+  /// Space for the journal is missing, or there is some again (nil). Loop 0.
+  func journalShortageChanged(_ reason: String?) {
+    csys_lock(lock)
+    journalShortage = reason
+    csys_unlock(lock)
+    guard let reason else {
+      server.logger.info("JetStream journal has space again")
+      return
+    }
+    server.logger.error(
+      "JetStream journal has no space: \(reason). Streams in files take no messages until there is some")
+    for account in sortedAccounts {
+      for handle in account.sortedStreams { streamFailed(handle, reason) }
+    }
+  }
+
+  /// Why the journal takes nothing any more, or not now. Any thread.
   var journalFailure: String? {
     csys_lock(lock)
     defer { csys_unlock(lock) }
-    return journalProblem
+    return journalProblem ?? journalShortage
   }
 
-  /// The journal has lost records: streams cannot tell which of theirs.
-  func noteDamage(through sequence: LogSequence) { csys_add64(counts + ServiceCounts.failures, 1) }
+  /// The journal has lost records: not every stream can tell which of its own. Before the loops run.
+  func noteJournalDamage(_ text: String) {
+    server.logger.error("JetStream journal is damaged: \(text)")
+    journalDamage.append(text)
+  }
 
   /// Closes all streams on their loops.
   private func closeStreams(_ done: @escaping @Sendable () -> Void) {
@@ -463,8 +495,7 @@ private enum ServiceCounts {
   static var requests: Int { 2 }
   static var errors: Int { 3 }
   static var waiting: Int { 4 }
-  static var failures: Int { 5 }
-  static var journalFailed: Int { 6 }
-  static var ingest: Int { 7 }
-  static var count: Int { 8 }
+  static var journalFailed: Int { 5 }
+  static var ingest: Int { 6 }
+  static var count: Int { 7 }
 }

@@ -4,7 +4,7 @@ import MessageStore
 // consumers with their states.
 
 extension StreamRunner {
-  var isClean: Bool { appliedLog <= checkpointedLog && !isCheckpointing }
+  var isClean: Bool { appliedLog <= checkpointedLog && !isCheckpointing && shortage == nil }
 
   /// Enough has come since the last one to be worth the next.
   var hasMuchToCheckpoint: Bool {
@@ -13,7 +13,7 @@ extension StreamRunner {
 
   /// Much has come since the last one, or it is long ago.
   func wantsCheckpoint(at now: Int64) -> Bool {
-    if hasMuchToCheckpoint { return true }
+    if hasMuchToCheckpoint || shortage != nil { return true }
     if dirtySince == 0 { dirtySince = now }
     return now - dirtySince > 30_000_000_000
   }
@@ -23,9 +23,9 @@ extension StreamRunner {
   /// A consumer's state is ahead of the journal by what is in flight. So the states are taken first, and the checkpoint
   /// is made when all that is in flight now has been applied, and nothing after it.
   func checkpoint() {
-    guard isLogged, !isCheckpointing, !isOver, failure == nil, appliedLog > checkpointedLog || hasUnloggedState else {
-      return
-    }
+    guard isLogged, !isCheckpointing, !isOver, failure == nil,
+      appliedLog > checkpointedLog || hasUnloggedState || shortage != nil
+    else { return }
     isCheckpointing = true
     let consumers = consumerCheckpoints()
     loop.afterEverythingInFlight { [self] in
@@ -61,7 +61,9 @@ extension StreamRunner {
     attachment.nextNumber = nextConsumerNumber
     attachment.consumers = consumers
     do {
-      return try store.prepareCheckpoint(appliedLog: appliedLog, attachment: attachment.encoded())
+      let job = try store.prepareCheckpoint(appliedLog: appliedLog, attachment: attachment.encoded())
+      noteShortage()
+      return job
     } catch {
       fail("\(error)")
       return nil
@@ -72,7 +74,9 @@ extension StreamRunner {
     isCheckpointing = false
     guard !isOver else { return }
     do {
-      try store.finish(job)
+      let isDone = try store.finish(job)
+      noteShortage()
+      guard isDone else { return }
     } catch {
       fail("\(error)")
       return
@@ -101,7 +105,12 @@ extension StreamRunner {
         isCheckpointing = false
         guard !isOver else { return }
         do {
-          try store.finish(job)
+          guard try store.finish(job) else {
+            loop.service.server.logger.warning(
+              "JetStream stream '\(handle.account.name) > \(handle.name)': space that removed messages leave could not "
+                + "be given back, tried again later: \(job.failure.map { "\($0)" } ?? "")")
+            return
+          }
         } catch {
           fail("\(error)")
           return

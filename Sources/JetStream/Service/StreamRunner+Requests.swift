@@ -134,8 +134,11 @@ extension StreamRunner {
         }
       }.get()
     }
+    let last = rules.proposedSequence
+    var isFirst = true
     try change(request) { (rules, output) throws(JetStreamError) in
-      try rules.proposePurge(wanted, output: &output)
+      defer { isFirst = false }
+      return try rules.proposePurge(wanted, through: last, isFirst: isFirst, output: &output)
     }
   }
 

@@ -46,6 +46,13 @@ final class StreamRunner: @unchecked Sendable {
   var bytesSinceCheckpoint = 0
   /// Why it takes nothing any more.
   private(set) var failure: String?
+  /// Space is missing: it takes nothing until a checkpoint could be made.
+  private(set) var shortage: String?
+  /// What was lost that cannot be counted as messages; for `/healthz`, until the next start.
+  var damage: String? { store.recovery.damage }
+  /// Lost messages that have been told.
+  private var toldLost = LostMessages()
+  private var isTellingLost = false
   var isOver = false
   private var tickTimer: TimerToken?
   private var tickDue = Int64.max
@@ -55,6 +62,8 @@ final class StreamRunner: @unchecked Sendable {
   private var answerBytes: [UInt8] = []
   /// Room for the header of a direct get's answer.
   var getHeader: [UInt8] = []
+  /// The journal lacks records that may have been this stream's; until its next message is replayed.
+  var mayHaveLost = false
   /// Consumers as recovery finds them, before they run.
   var recovering: [UInt64: RecoveredConsumer] = [:]
 
@@ -147,8 +156,8 @@ final class StreamRunner: @unchecked Sendable {
       subject: message.subjectBytes, reply: reply,
       header: UnsafeRawBufferPointer(rebasing: body[..<message.headerLength]),
       payload: UnsafeRawBufferPointer(rebasing: body[message.headerLength...]))
-    if let failure {
-      answer(.refused(.streamStoreFailed(failure)), to: reply)
+    if let refusal {
+      answer(.refused(.streamStoreFailed(refusal)), to: reply)
       return
     }
     rules.resources = withoutCounting(loop.service) { $0.resources(for: self) }
@@ -292,6 +301,7 @@ final class StreamRunner: @unchecked Sendable {
     if isOver { return }
     countUse()
     scheduleTick()
+    if store.shortage != nil { noteShortage() }
   }
 
   /// Purges and removals that were asked for, in the order of their entries.
@@ -444,9 +454,12 @@ final class StreamRunner: @unchecked Sendable {
 
   /// Reads the store; what cannot be read is logged and nil.
   func reading<Result>(_ body: () throws(StoreError) -> Result?) -> Result? {
+    defer { if store.lostCount != toldLost.count { tellLost() } }
     do {
       return try body()
     } catch {
+      // What is damaged is told as lost.
+      if case .damaged = error { return nil }
       loop.service.server.logger.error("JetStream stream '\(account.name) > \(handle.name)': \(error)")
       return nil
     }
@@ -458,9 +471,53 @@ final class StreamRunner: @unchecked Sendable {
     guard bytes != countedBytes else { return }
     handle.account.addUse(Int64(bitPattern: bytes &- countedBytes), inMemory: !isLogged)
     countedBytes = bytes
+    if store.lostCount != toldLost.count { tellLost() }
+  }
+
+  /// Messages could not be read: says so soon. Whoever reads now may be a consumer in the middle of its work.
+  private func tellLost() {
+    guard !isTellingLost else { return }
+    isTellingLost = true
+    worker.loop.submit { [weak self] in self?.tellLostNow() }
+  }
+
+  private func tellLostNow() {
+    isTellingLost = false
+    let lost = store.state.lost ?? LostMessages()
+    let new = Set(lost.sequences).subtracting(toldLost.sequences).sorted()
+    let count = lost.count > toldLost.count ? lost.count - toldLost.count : UInt64(new.count)
+    let bytes = lost.bytes - min(lost.bytes, toldLost.bytes)
+    toldLost = lost
+    guard count > 0, !isOver else { return }
+    let listed = new.prefix(20).map(String.init).joined(separator: ", ") + (count > 20 ? ", ..." : "")
+    loop.service.server.logger.error(
+      "JetStream stream '\(account.name) > \(handle.name)': \(count) messages cannot be read and are lost: \(listed)")
+    publish(
+      Advisory.messagesLost(
+        LostData(sequences: new, bytes: bytes), count: count, stream: handle.name, loop.advisoryHead()))
+    for consumer in consumers.values { consumer.removed(new) }
+    countUse()
   }
 
   // MARK: failure and end
+
+  /// Why it takes no messages now.
+  private var refusal: String? { failure ?? shortage ?? (isLogged ? loop.shortage : nil) }
+
+  /// The store has no space, or has some again.
+  func noteShortage() {
+    let reason = store.shortage.map { "\($0)" }
+    guard (reason == nil) != (shortage == nil) else { return }
+    shortage = reason
+    let logger = loop.service.server.logger
+    if let reason {
+      logger.error("JetStream stream '\(account.name) > \(handle.name)' has no space: \(reason)")
+      loop.service.streamFailed(handle, reason)
+      loop.noteDirty(self)
+    } else {
+      logger.info("JetStream stream '\(account.name) > \(handle.name)' has space again")
+    }
+  }
 
   /// Takes nothing any more: what was acknowledged stays readable.
   func fail(_ reason: String) {

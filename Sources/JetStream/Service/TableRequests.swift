@@ -135,6 +135,9 @@ extension JetStreamService {
       loops[0].hand(request, to: handle)
     case .create(let configuration):
       try refuseUnsupported(configuration)
+      if unrecovered.values.contains(where: { $0.account == account.name && $0.configuration.name == name }) {
+        throw .streamCreate("a stream of this name is stored and could not be recovered")
+      }
       let stream = MetaLog.Stream(
         account: account.account.name, identifier: table.nextIdentifier,
         created: server.loops.clock.wallNanoseconds(), configuration: configuration)

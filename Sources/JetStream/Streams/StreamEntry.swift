@@ -127,7 +127,7 @@ struct DeleteEntry: Equatable {
 struct PurgeEntry: Equatable {
   /// Nothing behind it is removed.
   var through: UInt64
-  /// The newest messages that stay.
+  /// The newest messages that stay. Always 0 today: what stays is behind `through`.
   var keep: UInt64
   /// The stream's last sequence is at least this afterwards.
   var lastSequence: UInt64

@@ -60,7 +60,7 @@ extension StreamRules {
     if put.sequence > proposedSequence || isReplaying { takeOver(put) }
     let isStored = isNew && isKept
     if isKept { try noteTimes(put, isStored: isStored) }
-    if put.sequence == store.lastSequence {
+    if put.sequence == store.lastSequence, !(isReplaying && removesSilently) {
       try enforceLimits(on: put.subject, output: &output)
     } else if isReplaying, configuration.maximumMessagesPerSubject > 0 {
       replayedSubjects.insert(Array(put.subject))

@@ -540,6 +540,7 @@ final class StreamRunner: @unchecked Sendable {
   /// The stream is deleted.
   func delete() {
     end()
+    loop.keepUntilSettled(self)
     for consumer in consumers.values {
       consumer.machine.dismissWaiting(.consumerDeleted, port: consumer)
       publish(.deleted, about: consumer.name)

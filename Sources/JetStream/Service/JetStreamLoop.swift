@@ -478,7 +478,4 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     }
     if index == 0 { service.saveTable() }
   }
-
-  /// Calls `body` for every stream of this loop that the journal has something of.
-  func forEachDirty(_ body: (StreamRunner) -> Void) { dirty.values.forEach(body) }
 }

@@ -45,8 +45,6 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   let batchesInFlight = BatchesInFlight()
 
   // Loop 0.
-  /// All streams there are, so that they live.
-  var handles: [StreamHandle] = []
   var table = MetaLog.Table()
   private var detached: [String: AccountJetStream] = [:]
   private var disabledListeners: [String: (Account, DisabledListener)] = [:]
@@ -475,16 +473,6 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   /// Somebody subscribes or leaves: consumers that deliver there begin or stop. On the connection's loop.
   public func interestChanged(in subject: [UInt8], of account: Account) {
     self.account(named: account.name)?.interestChanged(in: subject)
-  }
-
-  // MARK: advisories
-
-  /// Begins an advisory or metric; the caller adds fields and ends the object.
-  func beginAdvisory(_ type: StaticString, _ writer: inout JSONWriter) {
-    writer.beginObject()
-    writer.field("type", "\(APITypes.advisoryPrefix)\(type)")
-    writer.field("id", NUID.next())
-    writer.field("timestamp", Timestamp(unixNanoseconds: server.loops.clock.wallNanoseconds()))
   }
 }
 

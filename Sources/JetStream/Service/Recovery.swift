@@ -142,7 +142,6 @@ extension JetStreamService {
         continue
       }
       handle.account.add(handle)
-      handles.append(handle)
       let loop = handle.loop
       loop.worker.loop.submit { runner.begin() }
     }
@@ -206,7 +205,7 @@ extension StreamRunner {
       } catch {
         loop.service.server.logger.error("JetStream stream '\(handle.name)': a consumer's record cannot be read")
       }
-    case .consumerReset, nil: break
+    case nil: break
     }
   }
 

@@ -177,9 +177,8 @@ final class StreamRunner: @unchecked Sendable {
 
   /// Sends entries on their way; the reply belongs to the last one.
   func append(_ entries: StreamEntries, reply: UnsafeRawBufferPointer) {
-    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
     for index in 0..<entries.count {
-      let own = index == entries.count - 1 ? reply : nothing
+      let own = index == entries.count - 1 ? reply : .empty
       entries.withEntry(index) { append(entries.kind(index), $0, reply: own) }
     }
   }
@@ -226,8 +225,7 @@ final class StreamRunner: @unchecked Sendable {
   private static func nextTick(_ rules: inout StreamRules) -> Int64 { rules.nextTick ?? .max }
 
   private func send(_ payload: UnsafeRawBufferPointer, to subject: UnsafeRawBufferPointer) {
-    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-    _ = loop.send(to: subject, showing: nothing, reply: nothing, header: nothing, payload: payload, in: account)
+    _ = loop.send(to: subject, showing: .empty, reply: .empty, header: .empty, payload: payload, in: account)
   }
 
   /// What waited until nothing was in flight.
@@ -267,7 +265,7 @@ final class StreamRunner: @unchecked Sendable {
   private func apply(_ kind: StreamEntryKind, _ entry: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer) {
     switch kind {
     case .put, .delete, .purge: applyChange(kind, entry, reply: reply)
-    case .consumer, .consumerDeleted, .consumerDelta, .consumerReset: break
+    case .consumer, .consumerDeleted, .consumerDelta: break
     }
   }
 
@@ -374,9 +372,8 @@ final class StreamRunner: @unchecked Sendable {
     message.subject.withUnsafeBytes { subject in
       message.header.withUnsafeBytes { header in
         message.payload.withUnsafeBytes { payload in
-          let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
           _ = loop.send(
-            to: subject, showing: nothing, reply: nothing, header: header, payload: payload, in: account)
+            to: subject, showing: .empty, reply: .empty, header: header, payload: payload, in: account)
         }
       }
     }
@@ -419,7 +416,7 @@ final class StreamRunner: @unchecked Sendable {
       fail("\(error)")
       return
     }
-    append(output.entries, reply: UnsafeRawBufferPointer(start: nil, count: 0))
+    append(output.entries, reply: .empty)
     carryOut()
     countUse()
     scheduleTick()
@@ -439,7 +436,7 @@ final class StreamRunner: @unchecked Sendable {
     } catch {
       fail("\(error)")
     }
-    append(output.entries, reply: UnsafeRawBufferPointer(start: nil, count: 0))
+    append(output.entries, reply: .empty)
     carryOut()
     isSilent = configuration.noAcknowledgement
     releaseUnneeded()
@@ -562,7 +559,6 @@ final class StreamRunner: @unchecked Sendable {
     if let tickTimer { worker.loop.cancel(tickTimer) }
     tickTimer = nil
     for consumer in consumers.values { consumer.end() }
-    for message in held { message.withMessage { _ in } }
     held = []
   }
 

@@ -37,9 +37,7 @@ extension JetStreamService {
   }
 
   private func requestDropped(_ request: APIRequest, on loop: JetStreamLoop) {
-    let now = Timestamp(unixNanoseconds: loop.wallNow)
-    let advisory = Advisory.limitReached(
-      server: server.serverName, dropped: 1, AdvisoryHead(id: NUID.next(), time: now, domain: domain))
+    let advisory = Advisory.limitReached(server: server.serverName, dropped: 1, loop.advisoryHead())
     loop.publish(advisory, in: request.account.account)
   }
 
@@ -74,7 +72,7 @@ extension JetStreamService {
       overlaps: { subjects, excluded in
         configurations.contains { other in
           other.name != excluded
-            && other.subjects.contains { taken in subjects.contains { Self.collide($0, taken) } }
+            && other.subjects.contains { taken in subjects.contains { Subject.collide($0, taken) } }
         }
       })
     result.duplicateWindowLimit = options.limits.duplicateWindowNanoseconds
@@ -84,14 +82,6 @@ extension JetStreamService {
     result.serverMaximum = StorageAmounts(memory: maximumMemory, file: maximumStorage)
     result.streamCount = configurations.count
     return result
-  }
-
-  private static func collide(_ left: String, _ right: String) -> Bool {
-    var left = left
-    var right = right
-    return left.withUTF8 { left in
-      right.withUTF8 { Subject.collide(UnsafeRawBufferPointer(left), UnsafeRawBufferPointer($0)) }
-    }
   }
 
   /// Bytes that streams with a limit may take.
@@ -248,12 +238,6 @@ extension StreamConfiguration {
   /// Whether messages of a subject or pattern are stored here; the empty one stands for all.
   fileprivate func listens(to subject: String) -> Bool {
     if subject.isEmpty { return true }
-    var wanted = subject
-    return subjects.contains { own in
-      var own = own
-      return wanted.withUTF8 { wanted in
-        own.withUTF8 { Subject.collide(UnsafeRawBufferPointer(wanted), UnsafeRawBufferPointer($0)) }
-      }
-    }
+    return subjects.contains { Subject.collide(subject, $0) }
   }
 }

@@ -24,16 +24,27 @@ extension StreamRunner {
     isCheckpointing = true
     let consumers = consumerCheckpoints()
     loop.afterEverythingInFlight { [self] in
-      guard let job = prepareCheckpoint(consumers) else {
+      guard let job = prepareCheckpoint(consumers, inSlices: true) else {
         isCheckpointing = false
         return
       }
       bytesSinceCheckpoint = 0
       dirtySince = 0
+      carryOut(job)
+    }
+  }
+
+  /// Copies what the job needs a bit a turn, so that messages need not wait for it, and then has it run.
+  private func carryOut(_ job: StoreJob) {
+    if isOver {
+      isCheckpointing = false
+    } else if store.continueCheckpoint(job) {
       loop.service.background.submit { [self] in
         job.run()
         loop.worker.loop.submit { [self] in finishCheckpoint(job) }
       }
+    } else {
+      loop.worker.loop.submit { [self] in carryOut(job) }
     }
   }
 
@@ -49,14 +60,15 @@ extension StreamRunner {
     }
   }
 
-  private func prepareCheckpoint(_ consumers: [RecoveredConsumer]) -> StoreJob? {
+  private func prepareCheckpoint(_ consumers: [RecoveredConsumer], inSlices: Bool = false) -> StoreJob? {
     guard !isOver, failure == nil else { return nil }
     var attachment = RecoveredConsumer.Attachment()
     attachment.rules = rules.checkpointState()
     attachment.nextNumber = nextConsumerNumber
     attachment.consumers = consumers
     do {
-      let job = try store.prepareCheckpoint(appliedLog: appliedLog, attachment: attachment.encoded())
+      let job = try store.prepareCheckpoint(
+        appliedLog: appliedLog, attachment: attachment.encoded(), inSlices: inSlices)
       noteShortage()
       return job
     } catch {

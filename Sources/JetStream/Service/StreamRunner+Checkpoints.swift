@@ -77,21 +77,27 @@ extension StreamRunner {
     }
   }
 
-  private func finishCheckpoint(_ job: StoreJob) {
+  /// The one that is made when everything that was in flight has been applied, and nothing follows.
+  func prepareLastCheckpoint() -> StoreJob? { prepareCheckpoint(consumerCheckpoints()) }
+
+  /// False when there is no checkpoint.
+  @discardableResult
+  func finishCheckpoint(_ job: StoreJob, maintaining: Bool = true) -> Bool {
     isCheckpointing = false
-    guard !isOver else { return }
+    guard !isOver else { return false }
     do {
       let isDone = try store.finish(job)
       noteShortage()
-      guard isDone else { return }
+      guard isDone else { return false }
     } catch {
       fail("\(error)")
-      return
+      return false
     }
-    guard let applied = job.appliedLog else { return }
+    guard let applied = job.appliedLog else { return false }
     checkpointedLog = applied
     loop.service.journal?.release(owner: handle.identifier, through: applied)
-    maintain()
+    if maintaining { maintain() }
+    return true
   }
 
   /// Gives space back that removed messages leave, one job after the other.
@@ -140,9 +146,9 @@ extension StreamRunner {
   /// The server ends: a last checkpoint makes the next start quick. Nothing may be in flight.
   func shutDown() {
     guard !isOver else { return }
-    if isLogged, appliedLog > checkpointedLog, !isCheckpointing, let job = prepareCheckpoint(consumerCheckpoints()) {
+    if isLogged, appliedLog > checkpointedLog, !isCheckpointing, let job = prepareLastCheckpoint() {
       job.run()
-      finishCheckpoint(job)
+      finishCheckpoint(job, maintaining: false)
     }
     end()
     try? store.close()

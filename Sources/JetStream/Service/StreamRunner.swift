@@ -126,7 +126,7 @@ final class StreamRunner: @unchecked Sendable {
     }
   }
 
-  private func unlisten() {
+  func unlisten() {
     for listener in listeners.values { account.unlisten(listener, retire: loop.service.server.retire) }
     listeners = [:]
   }
@@ -516,14 +516,10 @@ final class StreamRunner: @unchecked Sendable {
     loop.service.streamFailed(handle, reason)
   }
 
-  /// Ends because the account has no JetStream any more; the data stay.
-  func suspend() {
-    prepareShutDown()
-    loop.afterEverythingInFlight { [self] in
-      shutDown()
-      loop.forget(self)
-      handle.runner = nil
-    }
+  /// What the store holds does not count any more.
+  func forgetUse() {
+    handle.account.addUse(-Int64(bitPattern: countedBytes), inMemory: !isLogged)
+    countedBytes = 0
   }
 
   /// The stream is deleted.
@@ -535,8 +531,7 @@ final class StreamRunner: @unchecked Sendable {
     }
     publish(Advisory.stream(handle.name, .delete, loop.advisoryHead()))
     consumers = [:]
-    handle.account.addUse(-Int64(bitPattern: countedBytes), inMemory: !isLogged)
-    countedBytes = 0
+    forgetUse()
     handle.runner = nil
     loop.forget(self)
     loop.service.removeFiles(of: handle, store)

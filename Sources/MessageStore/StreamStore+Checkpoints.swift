@@ -6,7 +6,11 @@ extension StreamStore {
   /// there is no space (`shortage`).
   /// `appliedLog`: the journal's sequence up to which every entry is contained; it and the attachment come back with
   /// `recovery`. Files of blocks that were emptied are removed by it.
-  public func prepareCheckpoint(appliedLog: UInt64, attachment: [UInt8]) throws(StoreError) -> StoreJob? {
+  ///
+  /// - Parameter inSlices: the job may run only when `continueCheckpoint` has said so.
+  public func prepareCheckpoint(
+    appliedLog: UInt64, attachment: [UInt8], inSlices: Bool = false
+  ) throws(StoreError) -> StoreJob? {
     guard let files, runningJob == nil else { return nil }
     if let failure { throw .failed(failure) }
     pad()
@@ -35,12 +39,13 @@ extension StreamStore {
       block.needsSync = false
       block.sidecarNeedsSync = false
     }
+    let copy = subjectsChanged ? subjects.beginCopy() : nil
+    if let copy, !inSlices { _ = subjects.continueCopy(copy, bytes: .max) }
     let job = StoreJob(
       .checkpoint(
         CheckpointJob(
-          folder: files, checkpoint: checkpoint, subjects: subjectsChanged ? SubjectSnapshot.Copy(subjects) : nil,
-          unsynced: unsynced, complete: complete, doomed: doomed,
-          oldSubjects: subjectsNumber == 0 ? nil : subjectsNumber,
+          folder: files, checkpoint: checkpoint, subjects: copy, unsynced: unsynced, complete: complete,
+          doomed: doomed, oldSubjects: subjectsNumber == 0 ? nil : subjectsNumber,
           erasures: erasures)))
     erasures = []
     subjectsChanged = false
@@ -49,6 +54,15 @@ extension StreamStore {
     reportMemory()
     return job
   }
+
+  /// Copies a part of what the checkpoint needs of the memory, about a millisecond's worth at most; true when it can run.
+  public func continueCheckpoint(_ job: StoreJob) -> Bool {
+    guard case .checkpoint(let checkpoint) = job.kind, let copy = checkpoint.subjects else { return true }
+    return subjects.continueCopy(copy, bytes: Self.sliceBytes)
+  }
+
+  /// What is copied at a time: a quarter of a millisecond.
+  private static let sliceBytes = 512 << 10
 
   /// Takes over what a job did, on the loop. True: it has done its work; after a checkpoint the journal may release what
   /// it covered. False: it was given up, everything is as it was, and it may be tried again later.

@@ -32,6 +32,7 @@ def tests(context):
         suite.Test("9.005 killed under load again and again", lambda: killed(context), alone=True),
         suite.Test("6.066 consumers of a server that is killed under load", lambda: consumers(context), alone=True),
         suite.Test("9.011 9.012 a full disk", lambda: full_disk(context), alone=True),
+        suite.Test("an account loses JetStream under load, and gets it again", lambda: suspended(context), alone=True),
         suite.Test("5.092 changed bits in a stream's files", lambda: changed_bits(context), alone=True),
         suite.Test("9.005 changed bits in the journal", lambda: changed_journal(context), alone=True),
         suite.Test("power failure: the disk as it was when the server froze", lambda: power(context), alone=True),
@@ -142,6 +143,68 @@ def consumers(context):
     finally:
         server.stop()
     return f"seed {context.seed}: {'; '.join(notes)}"
+
+
+def suspended(context):
+    """Reloads that take JetStream from an account and give it back, under load: nothing that was acknowledged is lost."""
+    kept, notes = [], []
+    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+
+    def write(enabled):
+        server.write_config(f'''http: "127.0.0.1:-1"
+{config(server.folder / "js")}
+accounts {{
+  A {{ users: [{{user: a, password: a}}]{", jetstream: enabled" if enabled else ""} }}
+  B {{ users: [{{user: b, password: b}}], jetstream: enabled }}
+}}
+no_auth_user: a
+''')
+
+    def reload(enabled):
+        write(enabled)
+        offset = server.log_size()
+        server.signal(signal.SIGHUP)
+        suite.check(wait_for(lambda: "Reloaded server configuration" in server.log(offset), 10), "no reload")
+
+    try:
+        write(True)
+        server.start()
+        must(server, "STREAM.CREATE.S", STREAM)
+        must(server, "CONSUMER.CREATE.S.c", {"stream_name": "S", "config": CONSUMER})
+        for number in range(4):
+            kept.append(context.folder / f"suspended-{number}")
+            process = load(context, server, kept[-1])
+            time.sleep(0.5)
+            reload(False)
+            suite.expect(request(server, "STREAM.INFO.S")["error"]["err_code"], 10039, "without JetStream")
+            process.send_signal(signal.SIGTERM)
+            notes.append(finish(process)["acknowledged"])
+            suite.check(notes[-1] > 0, "nothing was acknowledged")
+            reload(True)
+            suite.check(wait_for(lambda: has_stream(server), 10), f"the stream does not come back: {server.log()[-1500:]}")
+            must(server, "CONSUMER.INFO.S.c")
+            for file in kept:
+                run(context, "verify", server.port, "S", file)
+        last = must(server, "STREAM.INFO.S")["state"]["last_seq"]
+        run(context, "publish", server.port, "s", 10, 100, SIZE, 10, context.folder / "more")
+        suite.expect(must(server, "STREAM.INFO.S")["state"]["last_seq"], last + 100, "sequences go on")
+        server.kill()
+        server.start()
+        for file in (*kept, context.folder / "more"):
+            run(context, "verify", server.port, "S", file)
+        must(server, "CONSUMER.INFO.S.c")
+        # A start without JetStream for the account, and then a reload.
+        server.stop()
+        write(False)
+        server.start()
+        reload(True)
+        suite.check(wait_for(lambda: has_stream(server), 10), f"the stream does not come back: {server.log()[-1500:]}")
+        for file in (*kept, context.folder / "more"):
+            run(context, "verify", server.port, "S", file)
+        must(server, "CONSUMER.INFO.S.c")
+    finally:
+        server.stop()
+    return f"{sum(notes)} acknowledged in {len(notes)} rounds, none lost"
 
 
 def full_disk(context):

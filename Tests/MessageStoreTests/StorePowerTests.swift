@@ -60,8 +60,14 @@ import Testing
     }
 
     mutating func checkpoint(changing: Bool = true) throws {
-      guard let job = try store.prepareCheckpoint(appliedLog: UInt64(log.count), attachment: [7]) else { return }
-      if changing, random.chance(50) { try change() }
+      let isSliced = random.chance(50)
+      guard
+        let job = try store.prepareCheckpoint(appliedLog: UInt64(log.count), attachment: [7], inSlices: isSliced)
+      else { return }
+      if changing, random.chance(50) {
+        for _ in 0..<Int.random(in: 1...20, using: &random) { try change() }
+      }
+      while isSliced, !store.continueCheckpoint(job) { if changing { try change() } }
       job.run()
       if try store.finish(job) { released = job.appliedLog ?? released }
     }

@@ -95,14 +95,15 @@ extension JetStreamService {
         HealthProblem(
           .stream, "JetStream stream '\(account) > \(name)' could not be recovered", account: account, stream: name))
     }
-    let waiting = parked.filter { options.account.isEmpty || $0.account.name == options.account }
-    for (account, handles) in Dictionary(grouping: waiting, by: \.account.name).sorted(by: { $0.key < $1.key }) {
+    let waiting = unservedStreams.filter { options.account.isEmpty || $0.account == options.account }
+    for (account, streams) in Dictionary(grouping: waiting, by: \.account).sorted(by: { $0.key < $1.key }) {
       guard server.accounts[account] != nil else {
         problems.append(
           HealthProblem(.account, "JetStream account '\(account)' could not be resolved", account: account))
         continue
       }
-      for stream in handles.map(\.name).sorted() where options.stream.isEmpty || stream == options.stream {
+      for stream in streams.map(\.configuration.name).sorted() where options.stream.isEmpty || stream == options.stream
+      {
         problems.append(
           HealthProblem(
             .stream, "JetStream stream '\(account) > \(stream)' could not be recovered", account: account,

@@ -12,7 +12,7 @@ import Reactor
 
 /// JetStream of the server: the accounts that have it, the loops' shares, the journal.
 ///
-/// Invariant: `accounts`, `journalProblem` and `journalShortage` are guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
+/// Invariant: `accounts`, `journalProblem`, `journalShortage` and `unserved` are guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
 /// whoever starts the server); counts are atomic; everything else is set before the loops run.
 public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked Sendable {
   public let server: Server
@@ -39,14 +39,19 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   private(set) var journalDamage: [String] = []
   /// Streams that are in the table and could not be opened; set before the loops run.
   var unrecovered: [UInt64: MetaLog.Stream] = [:]
-  /// Streams of accounts that have no JetStream now.
-  var parked: [StreamHandle] = []
+  /// Streams of accounts that have no JetStream now; guarded by `lock`.
+  private var unserved: [UInt64: MetaLog.Stream] = [:]
   let batchLimits: BatchLimits
   let batchesInFlight = BatchesInFlight()
 
   // Loop 0.
   var table = MetaLog.Table()
   private var detached: [String: AccountJetStream] = [:]
+  /// Accounts that have lost JetStream: what is under way may still speak of them.
+  var retired: [AccountJetStream] = []
+  /// Streams whose stores are being closed, because their accounts have no JetStream now, or opened again.
+  var closing: Set<UInt64> = []
+  var opening: Set<UInt64> = []
   private var disabledListeners: [String: (Account, DisabledListener)] = [:]
   private var isSavingTable = false
   /// What the table's file contains.
@@ -255,6 +260,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     accounts[account.name] = added
     csys_unlock(lock)
     added.listen(domain: options.domain)
+    resume(added)
   }
 
   private func disable(_ account: AccountJetStream) {
@@ -262,11 +268,21 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     csys_lock(lock)
     accounts[account.account.name] = nil
     csys_unlock(lock)
-    // What is stored waits for a start with JetStream in this account.
-    for handle in account.sortedStreams {
-      handle.isDeleted = true
-      handle.loop.worker.loop.submit { handle.runner?.suspend() }
-    }
+    suspend(account)
+  }
+
+  /// Whether a stream is stored whose account has no JetStream. Loop 0, or before the loops run.
+  func note(unserved stream: MetaLog.Stream, _ isUnserved: Bool) {
+    csys_lock(lock)
+    unserved[stream.identifier] = isUnserved ? stream : nil
+    csys_unlock(lock)
+  }
+
+  /// Streams of accounts that have no JetStream now. Any thread.
+  var unservedStreams: [MetaLog.Stream] {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    return Array(unserved.values)
   }
 
   // MARK: the table of streams

@@ -138,7 +138,8 @@ extension JetStreamService {
       let handle = runner.handle
       guard isListed(handle.account) else {
         // The account has no JetStream now: what is stored waits for it.
-        parked.append(handle)
+        handles.append(handle)
+        suspend(handle)
         continue
       }
       handle.account.add(handle)

@@ -29,16 +29,27 @@ extension StreamRunner {
     isCheckpointing = true
     let consumers = consumerCheckpoints()
     loop.afterEverythingInFlight { [self] in
-      guard let job = prepareCheckpoint(consumers) else {
+      guard let job = prepareCheckpoint(consumers, inSlices: true) else {
         isCheckpointing = false
         return
       }
       bytesSinceCheckpoint = 0
       dirtySince = 0
+      carryOut(job)
+    }
+  }
+
+  /// Copies what the job needs a bit a turn, so that messages need not wait for it, and then has it run.
+  private func carryOut(_ job: StoreJob) {
+    if isOver {
+      isCheckpointing = false
+    } else if store.continueCheckpoint(job) {
       loop.service.background.submit { [self] in
         job.run()
         loop.worker.loop.submit { [self] in finishCheckpoint(job) }
       }
+    } else {
+      loop.worker.loop.submit { [self] in carryOut(job) }
     }
   }
 
@@ -54,14 +65,15 @@ extension StreamRunner {
     }
   }
 
-  private func prepareCheckpoint(_ consumers: [RecoveredConsumer]) -> StoreJob? {
+  private func prepareCheckpoint(_ consumers: [RecoveredConsumer], inSlices: Bool = false) -> StoreJob? {
     guard !isOver, failure == nil else { return nil }
     var attachment = RecoveredConsumer.Attachment()
     attachment.rules = rules.checkpointState()
     attachment.nextNumber = nextConsumerNumber
     attachment.consumers = consumers
     do {
-      let job = try store.prepareCheckpoint(appliedLog: appliedLog, attachment: attachment.encoded())
+      let job = try store.prepareCheckpoint(
+        appliedLog: appliedLog, attachment: attachment.encoded(), inSlices: inSlices)
       noteShortage()
       return job
     } catch {
@@ -70,21 +82,27 @@ extension StreamRunner {
     }
   }
 
-  private func finishCheckpoint(_ job: StoreJob) {
+  /// The one that is made when everything that was in flight has been applied, and nothing follows.
+  func prepareLastCheckpoint() -> StoreJob? { prepareCheckpoint(consumerCheckpoints()) }
+
+  /// False when there is no checkpoint.
+  @discardableResult
+  func finishCheckpoint(_ job: StoreJob, maintaining: Bool = true) -> Bool {
     isCheckpointing = false
-    guard !isOver else { return }
+    guard !isOver else { return false }
     do {
       let isDone = try store.finish(job)
       noteShortage()
-      guard isDone else { return }
+      guard isDone else { return false }
     } catch {
       fail("\(error)")
-      return
+      return false
     }
-    guard let applied = job.appliedLog else { return }
+    guard let applied = job.appliedLog else { return false }
     checkpointedLog = applied
     loop.service.journal?.release(owner: handle.identifier, through: applied)
-    maintain()
+    if maintaining { maintain() }
+    return true
   }
 
   /// Gives space back that removed messages leave, one job after the other.
@@ -133,9 +151,9 @@ extension StreamRunner {
   /// The server ends: a last checkpoint makes the next start quick. Nothing may be in flight.
   func shutDown() {
     guard !isOver else { return }
-    if isLogged, appliedLog > checkpointedLog, !isCheckpointing, let job = prepareCheckpoint(consumerCheckpoints()) {
+    if isLogged, appliedLog > checkpointedLog, !isCheckpointing, let job = prepareLastCheckpoint() {
       job.run()
-      finishCheckpoint(job)
+      finishCheckpoint(job, maintaining: false)
     }
     end()
     try? store.close()

@@ -131,7 +131,7 @@ final class StreamRunner: @unchecked Sendable {
     }
   }
 
-  private func unlisten() {
+  func unlisten() {
     for listener in listeners.values { account.unlisten(listener, retire: loop.service.server.retire) }
     listeners = [:]
   }
@@ -524,14 +524,10 @@ final class StreamRunner: @unchecked Sendable {
     loop.service.streamFailed(handle, reason)
   }
 
-  /// Ends because the account has no JetStream any more; the data stay.
-  func suspend() {
-    prepareShutDown()
-    loop.afterEverythingInFlight { [self] in
-      shutDown()
-      loop.forget(self)
-      handle.runner = nil
-    }
+  /// What the store holds does not count any more.
+  func forgetUse() {
+    handle.account.addUse(-Int64(bitPattern: countedBytes), inMemory: !isLogged)
+    countedBytes = 0
   }
 
   /// The stream is deleted.
@@ -544,8 +540,7 @@ final class StreamRunner: @unchecked Sendable {
     }
     publish(Advisory.stream(handle.name, .delete, loop.advisoryHead()))
     consumers = [:]
-    handle.account.addUse(-Int64(bitPattern: countedBytes), inMemory: !isLogged)
-    countedBytes = 0
+    forgetUse()
     handle.runner = nil
     loop.forget(self)
     loop.service.removeFiles(of: handle, store)
@@ -569,39 +564,5 @@ final class StreamRunner: @unchecked Sendable {
   func recovered(through log: LogSequence, checkpointed: LogSequence) {
     appliedLog = max(appliedLog, log)
     checkpointedLog = checkpointed
-  }
-}
-
-/// A message that waits, with its bytes.
-private struct HeldMessage {
-  private let bytes: [UInt8]
-  private let subjectLength: Int
-  private let replyLength: Int
-  private let hasReply: Bool
-  private let headerLength: Int
-  private let size: Int
-
-  init(_ message: Message) {
-    subjectLength = message.subjectLength
-    hasReply = message.reply != nil
-    replyLength = hasReply ? message.replyLength : 0
-    headerLength = message.headerLength
-    size = message.size
-    let padding = [UInt8](repeating: 0, count: HandoffBatch.padding)
-    bytes =
-      Array(message.subjectBytes) + padding + (hasReply ? Array(message.replyBytes) : []) + padding
-      + Array(message.bodyBytes) + padding
-  }
-
-  func withMessage(_ body: (Message) -> Void) {
-    bytes.withUnsafeBytes { bytes in
-      let subject = bytes.baseAddress!
-      let reply = subject + subjectLength + HandoffBatch.padding
-      let start = reply + replyLength + HandoffBatch.padding
-      body(
-        Message(
-          subject: subject, subjectLength: subjectLength, reply: hasReply ? reply : nil, replyLength: replyLength,
-          headerLength: headerLength, body: start, size: size))
-    }
   }
 }

@@ -125,8 +125,8 @@ extension JetStreamService {
       loops[0].hand(request, to: handle)
     case .create(let configuration):
       try refuseUnsupported(configuration)
-      if unrecovered.values.contains(where: { $0.account == account.name && $0.configuration.name == name }) {
-        throw .streamCreate("a stream of this name is stored and could not be recovered")
+      if table.streams.values.contains(where: { $0.account == account.name && $0.configuration.name == name }) {
+        throw .streamCreate("a stream of this name is stored and is not served now")
       }
       let stream = MetaLog.Stream(
         account: account.account.name, identifier: table.nextIdentifier,

@@ -22,6 +22,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   let memory = StoreMemory.ofProcess()
   /// Carries out what would hold a loop up: syncs, removal of files.
   let background = BackgroundQueue()
+  let backups = BackupsUnderWay()
   let ingestLimit: IngestLimit
   private(set) var loops: [JetStreamLoop] = []
   private(set) var journal: Journal?
@@ -47,8 +48,6 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   // Loop 0.
   var table = MetaLog.Table()
   private var detached: [String: AccountJetStream] = [:]
-  /// Accounts that have lost JetStream: what is under way may still speak of them.
-  var retired: [AccountJetStream] = []
   /// Streams whose stores are being closed, because their accounts have no JetStream now, or opened again.
   var closing: Set<UInt64> = []
   var opening: Set<UInt64> = []
@@ -221,6 +220,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
 
   public func stop(_ done: @escaping @Sendable () -> Void) {
     server.logger.info("Initiating JetStream Shutdown...")
+    backups.stop()
     for account in sortedAccounts { account.unlisten() }
     closeStreams { [self] in
       loops[0].worker.loop.submit { [self] in

@@ -138,7 +138,6 @@ extension JetStreamService {
       let handle = runner.handle
       guard isListed(handle.account) else {
         // The account has no JetStream now: what is stored waits for it.
-        handles.append(handle)
         suspend(handle)
         continue
       }
@@ -238,6 +237,14 @@ extension StreamRunner {
     } catch {
       fail("\(error)")
     }
+    beginRecoveredConsumers()
+    announced = store.lastSequence
+    // Without consumers nobody has said what is needed: a restored stream may wait for them.
+    if !consumers.isEmpty { releaseUnneeded() }
+  }
+
+  /// Consumers as checkpoints, the journal or a backup have them begin to run.
+  func beginRecoveredConsumers() {
     for recovered in recovering.values.sorted(by: { $0.number < $1.number }) {
       let machine = ConsumerMachine(
         identity: identity(
@@ -249,7 +256,5 @@ extension StreamRunner {
       consumer.machine.resume(port: consumer, now: consumer.now)
     }
     recovering = [:]
-    announced = store.lastSequence
-    releaseUnneeded()
   }
 }

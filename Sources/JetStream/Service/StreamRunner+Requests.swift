@@ -17,6 +17,7 @@ extension StreamRunner {
       case .streamPurge: try purge(request)
       case .messageDelete: try deleteMessage(request)
       case .messageGet: try getMessage(request)
+      case .streamSnapshot: try snapshot(request)
       case .consumerCreate, .durableCreate: try createConsumer(request)
       case .consumerNames: try answerConsumerNames(request)
       case .consumerList: try answerConsumerList(request)

@@ -533,7 +533,6 @@ final class StreamRunner: @unchecked Sendable {
   /// The stream is deleted.
   func delete() {
     end()
-    loop.keepUntilSettled(self)
     for consumer in consumers.values {
       consumer.machine.dismissWaiting(.consumerDeleted, port: consumer)
       publish(.deleted, about: consumer.name)
@@ -548,6 +547,7 @@ final class StreamRunner: @unchecked Sendable {
 
   func end() {
     isOver = true
+    loop.keepUntilSettled(self)
     rules.close()
     unlisten()
     handle.answersDirectGets = false

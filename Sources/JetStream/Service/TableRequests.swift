@@ -28,6 +28,10 @@ extension JetStreamService {
         request.refuse(.requiredApiLevel, on: loop)
         return
       }
+      if request.subject.operation == .streamSnapshot, request.isEmpty {
+        request.refuse(.badRequest, on: loop)
+        return
+      }
       guard let handle = request.account.stream(named: request.subject.stream) else {
         request.answerStreamNotFound(on: loop)
         return
@@ -53,6 +57,7 @@ extension JetStreamService {
       case .streamCreate: try create(request)
       case .streamUpdate: try update(request)
       case .streamDelete: try delete(request)
+      case .streamRestore: try restore(request)
       case .streamNames: try names(request)
       case .streamList: try list(request)
       default: throw .clusterUnSupportFeature
@@ -152,7 +157,7 @@ extension JetStreamService {
   }
 
   /// What is checked and stored like everything else, but not carried out by this server.
-  private func refuseUnsupported(_ configuration: StreamConfiguration) throws(JetStreamError) {
+  func refuseUnsupported(_ configuration: StreamConfiguration) throws(JetStreamError) {
     if configuration.mirror != nil || !configuration.sources.isEmpty {
       throw .streamCreate("mirrors and sources are not supported by this server yet")
     }
@@ -173,7 +178,8 @@ extension JetStreamService {
     handle.runner = StreamRunner(handle, store: store)
     let runner = handle.runner!
     runner.finishRecovery()
-    loop.worker.loop.submit { runner.begin() }
+    // Before the request is answered, which on this loop happens sooner than mail is read.
+    if loop === loops[0] { runner.begin() } else { loop.worker.loop.submit { runner.begin() } }
     return handle
   }
 

@@ -71,7 +71,7 @@ final class Waiter: @unchecked Sendable {
     switch notice {
     case .durable(let through): durable = through
     case .room: hasRoom = true
-    case .checkpointWanted: break
+    case .checkpointWanted, .shortage: break
     case .failed(let failure): fatalError("\(failure)")
     }
     pthread_cond_signal(condition)

@@ -37,6 +37,32 @@ func fill(_ store: StreamStore, _ count: Int, payload: Int, subjects: Int) throw
   }
 }
 
+/// How long a checkpoint holds the store's loop up: at once, and turn by turn while messages come.
+func measureTurns(_ store: StreamStore) throws {
+  try fill(store, 1, payload: 16, subjects: 1)
+  var began = csys_monotonic_ns()
+  guard let whole = try store.prepareCheckpoint(appliedLog: 1, attachment: []) else { return }
+  print("checkpoint at once: \((csys_monotonic_ns() - began) / 1000) us on the loop")
+  whole.run()
+  try store.finish(whole)
+  try fill(store, 1, payload: 16, subjects: 1)
+  var longest: Int64 = 0
+  var turns = 0
+  began = csys_monotonic_ns()
+  guard let job = try store.prepareCheckpoint(appliedLog: 2, attachment: [], inSlices: true) else { return }
+  var isReady = false
+  while !isReady {
+    longest = max(longest, csys_monotonic_ns() - began)
+    began = csys_monotonic_ns()
+    isReady = store.continueCheckpoint(job)
+    turns += 1
+  }
+  longest = max(longest, csys_monotonic_ns() - began)
+  print("checkpoint in \(turns) turns: at most \(longest / 1000) us on the loop")
+  job.run()
+  try store.finish(job)
+}
+
 func checkpoint(_ store: StreamStore) throws {
   guard let job = try store.prepareCheckpoint(appliedLog: store.lastSequence, attachment: []) else { return }
   job.run()
@@ -100,6 +126,7 @@ do {
     _ = try store.next(from: 1, matching: SubjectFilters([String(decoding: rare, as: UTF8.self)]))
   }
   try measure("checkpoint with 1 M subjects", 1) { try checkpoint(store) }
+  try measureTurns(store)
   try store.close()
 }
 do {

@@ -135,7 +135,15 @@ public struct JWT: Sendable, Equatable {
 
   private static func decoded(_ chunk: ArraySlice<UInt8>) throws(JWTError) -> [UInt8] {
     guard let bytes = chunk.withUnsafeBytes({ Base64.rawURL.decode($0) }) else {
-      throw JWTError("illegal base64 data")
+      let wrong = chunk.firstIndex { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+          false
+        default: true
+        }
+      }
+      throw JWTError("illegal base64 data at input byte \((wrong ?? chunk.endIndex - 1) - chunk.startIndex)")
     }
     return bytes
   }

@@ -83,6 +83,16 @@ extension Advisory {
     }
   }
 
+  /// Messages of a stream cannot be read any more; nats-server has none for that. `lost` as in the stream's state.
+  public static func messagesLost(_ lost: LostData, count: UInt64, stream: String, _ head: AdvisoryHead) -> Advisory {
+    head.advisory("stream_messages_lost", on: "$JS.EVENT.ADVISORY.STREAM.MSGS_LOST.\(stream)") { writer in
+      writer.field("stream", stream)
+      writer.field("domain", head.domain, omitEmpty: true)
+      writer.field("count", count)
+      writer.field("lost", lost)
+    }
+  }
+
   /// A batch was given up (FEATURES 7.061).
   ///
   /// - Parameter account: named in the copy for the system account only.

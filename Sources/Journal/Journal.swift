@@ -36,10 +36,11 @@ public enum AppendOutcome: Equatable, Sendable {
 ///
 /// Any thread appends into the forming batch; the journal's own thread writes and syncs the batch before it. The next
 /// one begins as soon as the last is durable: there is no timer in the way. After an error of the disk nothing further
-/// is accepted, and nothing that was not synced is reported durable; opening the journal again is the way back.
+/// is accepted, and nothing that was not synced is reported durable; opening the journal again is the way back. A full
+/// disk is no such error, unless a sync reports it: what could not be written is written again, in the same place.
 public final class Journal: @unchecked Sendable {
-  // Invariant: everything is guarded by `mutex`, except `storage`, `writing` and `tail`, which belong to whoever runs
-  // turns, and `durableValue`, which is atomic.
+  // Invariant: everything is guarded by `mutex`, except `storage`, `writing`, `unwritten` and `tail`, which belong to
+  // whoever runs turns, and `durableValue`, which is atomic.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
   private let durableValue: UnsafeMutablePointer<UInt64>
@@ -51,6 +52,8 @@ public final class Journal: @unchecked Sendable {
   private var forming = JournalBatch()
   private var writing = JournalBatch()
   private let tail = TailSector()
+  /// The batch in `writing`, when there was no space for it.
+  private var unwritten: Unwritten?
   /// Makes segment files ahead, where the journal has a thread.
   private let preparation: BackgroundQueue?
   /// Written, but synced only up to `state.durable` (sync interval only).
@@ -66,6 +69,9 @@ public final class Journal: @unchecked Sendable {
   /// The batch has no place until the file that is being made is there.
   private var isAwaitingSegment = false
   private var isStopping = false
+  /// Space is missing; it is tried again at this time of the clock.
+  private var shortage: JournalFailure?
+  private var retryDue = Int64.max
   private var isWaiting = false
   private var thread: pthread_t?
 
@@ -239,10 +245,26 @@ public final class Journal: @unchecked Sendable {
 
   // MARK: writing
 
+  /// How long to wait for space before a write is tried again.
+  static let retryNanoseconds: Int64 = 1_000_000_000
+
+  /// A batch on its way to the disk.
+  private struct Unwritten {
+    let placement: JournalState.Placement
+    let slot: Int
+    let offset: Int
+    /// In `writing` or `tail`.
+    let bytes: UnsafeRawBufferPointer
+    /// Of its records alone.
+    let byteCount: Int
+    let last: LogSequence
+  }
+
   private enum Work {
     case nothing, checkpoint, sync
     case create(slot: Int)
     case write(JournalState.Placement, durable: LogSequence, refused: UInt64)
+    case rewrite
     case stalled(LogSequence)
   }
 
@@ -260,6 +282,7 @@ public final class Journal: @unchecked Sendable {
     case .write(let placement, let durable, let refused):
       tell(.room, refused)
       write(placement, durable)
+    case .rewrite: put(unwritten!)
     case .stalled(let durable):
       tell(.checkpointWanted(through: durable), everyone)
       return false
@@ -269,7 +292,8 @@ public final class Journal: @unchecked Sendable {
 
   /// Under the lock. A batch that is to be written is in `writing` afterwards.
   private func nextWork() -> Work {
-    guard state.phase == .running else { return .nothing }
+    guard state.phase == .running, isRetryDue else { return .nothing }
+    if unwritten != nil { return .rewrite }
     if checkpointRequested { return .checkpoint }
     if isSyncDue { return .sync }
     guard !forming.isEmpty else {
@@ -296,6 +320,9 @@ public final class Journal: @unchecked Sendable {
     }
   }
 
+  /// Nothing is tried while space is missing, but every second, and at the end.
+  private var isRetryDue: Bool { shortage == nil || isStopping || clock.monotonicNanoseconds() >= retryDue }
+
   private var isRelaxed: Bool { options.syncIntervalNanoseconds != nil }
 
   private var isSyncDue: Bool {
@@ -305,31 +332,65 @@ public final class Journal: @unchecked Sendable {
 
   /// One write and one sync. Everything before this batch was synced, unless an interval relaxes it.
   private func write(_ placement: JournalState.Placement, _ durable: LogSequence) {
-    let last = writing.last
     let count = writing.byteCount
+    let segment: JournalState.Segment
+    let offset: Int
+    switch placement {
+    case .active(let active, let start), .join(let active, let start, _): (segment, offset) = (active, start)
+    case .begin(let begun): (segment, offset) = (begun, 0)
+    case .none, .unprepared: preconditionFailure("a batch without a place is not written")
+    }
+    var bytes = writing.close(seal: segment.header.seal, durable: durable)
+    if case .join(_, _, let kept) = placement {
+      bytes = tail.join(bytes.slice(0..<count), keeping: kept)
+    } else if count < JournalFormat.sectorBytes {
+      _ = tail.join(bytes.slice(0..<count), keeping: 0)
+    }
+    if case .begin = placement { bytes = writing.closed(behind: segment.header) }
+    put(
+      Unwritten(
+        placement: placement, slot: segment.slot, offset: offset, bytes: bytes, byteCount: count, last: writing.last))
+  }
+
+  private func put(_ batch: Unwritten) {
     do {
-      let segment: JournalState.Segment
-      let offset: Int
-      var bytes: UnsafeRawBufferPointer
-      switch placement {
-      case .active(let active, let start), .join(let active, let start, _): (segment, offset) = (active, start)
-      case .begin(let begun): (segment, offset) = (begun, 0)
-      case .none, .unprepared: preconditionFailure("a batch without a place is not written")
+      let file = try storage.segment(batch.slot)
+      do { try file.writeAll(batch.bytes, at: batch.offset) } catch let error as SystemError where canWait(for: error) {
+        unwritten = batch
+        waitForSpace(error)
+        return
       }
-      bytes = writing.close(seal: segment.header.seal, durable: durable)
-      if case .join(_, _, let kept) = placement {
-        bytes = tail.join(bytes.slice(0..<count), keeping: kept)
-      } else if count < JournalFormat.sectorBytes {
-        _ = tail.join(bytes.slice(0..<count), keeping: 0)
-      }
-      if case .begin = placement { bytes = writing.closed(behind: segment.header) }
-      let file = try storage.segment(segment.slot)
-      try file.writeAll(bytes, at: offset)
+      unwritten = nil
       if !isRelaxed { try file.synchronizeData() }
-      written(placement, byteCount: count, bytesWritten: bytes.count, last: last)
+      endShortage()
+      written(batch.placement, byteCount: batch.byteCount, bytesWritten: batch.bytes.count, last: batch.last)
     } catch {
       fail(error)
     }
+  }
+
+  // MARK: a full disk
+
+  /// The end of the journal does not wait.
+  private func canWait(for error: SystemError) -> Bool {
+    (error.code == ENOSPC || error.code == EDQUOT) && !locked { isStopping }
+  }
+
+  /// Everything stays as it is until the next attempt.
+  private func waitForSpace(_ error: SystemError) {
+    let failure = JournalFailure(error, "journal")
+    let isNew = locked { () -> Bool in
+      defer { shortage = failure }
+      retryDue = clock.monotonicNanoseconds() + Self.retryNanoseconds
+      return shortage == nil
+    }
+    if isNew { tell(.shortage(failure), everyone) }
+  }
+
+  private func endShortage() {
+    guard locked({ shortage != nil }) else { return }
+    locked { shortage = nil }
+    tell(.shortage(nil), everyone)
   }
 
   private func written(_ placement: JournalState.Placement, byteCount: Int, bytesWritten: Int, last: LogSequence) {
@@ -390,7 +451,13 @@ public final class Journal: @unchecked Sendable {
         return state.canFree
       }
       // Without room for one more, an old one that is not needed does as well.
-      if canFree { writeCheckpoint() } else { fail(error) }
+      if canFree {
+        writeCheckpoint()
+      } else if let error = error as? SystemError, canWait(for: error) {
+        waitForSpace(error)
+      } else {
+        fail(error)
+      }
     }
   }
 
@@ -428,13 +495,19 @@ public final class Journal: @unchecked Sendable {
     }
     guard let checkpoint else { return }
     do {
-      try storage.write(checkpoint)
+      // The other checkpoint stays whole.
+      do { try storage.write(checkpoint) } catch let error as SystemError where canWait(for: error) {
+        locked { checkpointRequested = true }
+        waitForSpace(error)
+        return
+      }
       let freed = locked { () -> [JournalState.FreeSegment] in
         let freed = state.checkpointWritten(checkpoint)
         counts.checkpoints += 1
         counts.segmentsRecycled += UInt64(freed.count)
         return freed
       }
+      if unwritten == nil { endShortage() }
       for segment in freed { storage.closeSegment(segment.slot) }
       try storage.removeSegments(freed.filter { $0.capacity != options.segmentBytes }.map(\.slot))
     } catch {
@@ -491,17 +564,21 @@ public final class Journal: @unchecked Sendable {
 
   /// Under the lock.
   private var hasWork: Bool {
-    guard state.phase == .running else { return false }
-    return checkpointRequested || isSyncDue || (commitRequested && !isStalled && !isAwaitingSegment)
+    guard state.phase == .running, isRetryDue else { return false }
+    return unwritten != nil || checkpointRequested || isSyncDue || (commitRequested && !isStalled && !isAwaitingSegment)
   }
 
-  /// Under the lock: until a signal, or until a sync is due.
+  /// Under the lock: until a signal, or until a sync or another attempt is due.
   private func wait() {
-    guard let interval = options.syncIntervalNanoseconds, state.phase == .running, written > state.durable else {
+    let remaining: Int64
+    if shortage != nil, state.phase == .running {
+      remaining = retryDue - clock.monotonicNanoseconds()
+    } else if let interval = options.syncIntervalNanoseconds, state.phase == .running, written > state.durable {
+      remaining = interval - (clock.monotonicNanoseconds() - lastSync)
+    } else {
       pthread_cond_wait(condition, mutex)
       return
     }
-    let remaining = interval - (clock.monotonicNanoseconds() - lastSync)
     let due = csys_monotonic_ns() + max(0, min(remaining, 3_600_000_000_000))
     var time = timespec(tv_sec: Int(due / 1_000_000_000), tv_nsec: Int(due % 1_000_000_000))
     pthread_cond_timedwait(condition, mutex, &time)

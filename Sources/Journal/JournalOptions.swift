@@ -4,6 +4,8 @@ import Reactor
 public struct JournalOptions: Sendable {
   /// Size of a segment file. A record that does not fit gets a segment of its own size.
   public var segmentBytes = 16 << 20
+  /// Size of the segment that a start makes when no file is left over: it waits until that is filled with zeros.
+  public var firstSegmentBytes = 1 << 20
   /// Segments at a time, at least 3, one or two of them ready for what comes; when the others are in use nothing is
   /// written until a checkpoint frees one, and appends are refused once the forming batch is full.
   public var maximumSegments = 128
@@ -90,6 +92,8 @@ public enum JournalNotice: Equatable, Sendable {
   case room
   /// Many segments are in use: release records up to here, if possible.
   case checkpointWanted(through: LogSequence)
+  /// Space is missing on the disk: what was appended waits and is tried again every second; nil: it is over.
+  case shortage(JournalFailure?)
   /// Nothing that was not yet reported durable will be.
   case failed(JournalFailure)
 }

@@ -305,9 +305,10 @@ public final class JournalRecovery {
       return JournalState.FreeSegment(slot: segments.removeFirst().slot, capacity: options.segmentBytes)
     }
     let slot = nextSlot
-    try storage.createSegment(slot, capacity: options.segmentBytes, isFirst: true)
+    let capacity = min(options.firstSegmentBytes, options.segmentBytes)
+    try storage.createSegment(slot, capacity: capacity, isFirst: true)
     nextSlot += 1
-    return JournalState.FreeSegment(slot: slot, capacity: options.segmentBytes)
+    return JournalState.FreeSegment(slot: slot, capacity: capacity)
   }
 
   private func writeUnproven(_ state: inout JournalState, _ following: LogSequence) throws {

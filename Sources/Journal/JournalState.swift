@@ -87,7 +87,7 @@ struct JournalState {
     checkpointed: LogSequence, safelyCheckpointed: LogSequence
   ) {
     precondition(options.maximumSegments >= 3, "a journal needs three segments")
-    precondition(upcoming.capacity == options.segmentBytes, "the next segment is an ordinary one")
+    precondition(upcoming.capacity <= options.segmentBytes, "the next segment is no larger than others")
     precondition(options.segmentRoom >= 2 * JournalFormat.sectorBytes, "segments are too small")
     precondition(durable < next, "what is durable was written")
     self.options = options

@@ -1,3 +1,4 @@
+import Glibc
 import Reactor
 
 /// The journal's files. Invariant: one thread at a time, but `createSegment`, which touches no state, runs on any.
@@ -40,13 +41,20 @@ final class JournalStorage: @unchecked Sendable {
 
   /// Makes a file of zeros; it and its name are durable afterwards. On an error nothing is left of it.
   ///
-  /// - Parameter isFirst: nothing else is being written yet, and the start waits for it.
+  /// - Parameter isFirst: nothing else is being written yet, and the start waits for it. On a full disk it is a hole then,
+  ///   so that the start does not fail: who writes there waits for space.
   func createSegment(_ slot: Int, capacity: Int, isFirst: Bool = false) throws {
     let path = segmentPath(slot)
     do {
       let file = try disk.open(path, creating: 0o600)
       file.bypassCache()
-      try file.fillWithZeros(upTo: capacity, lettingOthersSync: !isFirst)
+      do { try file.fillWithZeros(upTo: capacity, lettingOthersSync: !isFirst) } catch let error as SystemError
+        where isFirst && (error.code == ENOSPC || error.code == EDQUOT)
+      {
+        try file.resize(to: 0)
+        try file.resize(to: capacity)
+        try file.synchronizeData()
+      }
       try disk.synchronizeDirectory(directory)
     } catch {
       try? disk.remove(path)

@@ -6,6 +6,8 @@ extension StreamStore {
   /// Sequences without a record that a block bridges, and slots it may have.
   static let maximumGap: UInt64 = 65_536
   static let maximumSlots: UInt64 = 1 << 20
+  /// What may wait in memory for space; then the store has failed.
+  static let maximumHeld = 64 << 20
 
   /// Stores a message under a sequence above the last; sequences left out hold nothing. `flags` come back with the
   /// message and can be searched for (`next(from:flagged:)`). After an error nothing has changed.
@@ -82,17 +84,28 @@ extension StreamStore {
   /// The newest block can take the record: it is a new one when the last is full or too far behind.
   private func prepareBlock(_ sequence: UInt64, _ size: Int) throws(StoreError) {
     if let newest = blocks.last {
+      var goesOn = false
       let takesIt = withoutCounting(newest) { block in
-        let gap = sequence &- block.last
         if block.isSealed { return false }
+        let gap = sequence &- block.last
         if block.end == BlockHeader.bytes, gap == 1 { return true }
-        return block.end + size <= blockBytes && gap <= Self.maximumGap
-          && UInt64(block.slotCount) + gap <= Self.maximumSlots
+        goesOn = gap <= Self.maximumGap && UInt64(block.slotCount) + gap <= Self.maximumSlots
+        return block.end + size <= blockBytes && goesOn
       }
       if takesIt { return }
-      if !newest.isSealed { try seal(newest) }
+      if !newest.isSealed, try !seal(newest) {
+        // What waits for space is in this block.
+        if goesOn { return }
+        throw fail(shortage ?? SystemError("write", code: ENOSPC))
+      }
     }
     beginBlock(at: sequence)
+  }
+
+  /// The end of writing.
+  func fail(_ error: SystemError) -> StoreError {
+    failure = error
+    return .failed(error)
   }
 
   private func beginBlock(at sequence: UInt64) {
@@ -119,20 +132,24 @@ extension StreamStore {
       }
       return block.data! + block.end
     }
-    if tail.count > 0, tail.count + size > writeBytes { try flush() }
+    if tail.count > 0, tail.count + size > writeBytes {
+      // Every message would ask the disk in vain otherwise.
+      if shortage == nil { try flush() }
+      if let shortage, tail.count + size > Self.maximumHeld { throw fail(shortage) }
+    }
     return tail.room(size)
   }
 
-  /// Writes what is only in memory to the files, without waiting for the disk.
+  /// Writes what is only in memory to the files, without waiting for the disk. With a `shortage` it stays in memory.
   public func flush() throws(StoreError) {
     guard let block = tail.block, tail.count > 0 else { return }
     if let failure { throw .failed(failure) }
-    try writing { () throws in
+    let isWritten = try writing { () throws in
       let file = try self.open(block, creating: true)
       block.needsSync = true
       try file.writeAll(UnsafeRawBufferPointer(start: self.tail.bytes, count: self.tail.count), at: self.tail.start)
     }
-    tail.written(keeping: writeBytes)
+    if isWritten { tail.written(keeping: writeBytes) }
     reportMemory()
   }
 
@@ -150,41 +167,55 @@ extension StreamStore {
     block.end += size
   }
 
-  /// Ends a block: no more records. In files its index goes into a sidecar.
-  func seal(_ block: Block) throws(StoreError) {
+  /// Ends a block: no more records. In files its index goes into a sidecar. False when what belongs into it has no space
+  /// on the disk.
+  @discardableResult
+  func seal(_ block: Block) throws(StoreError) -> Bool {
     if backing == .memory {
       if let data = block.data, block.dataCapacity - block.end > 4096 {
         block.data = realloc(data, block.end)
         block.dataCapacity = block.end
       }
       block.isSealed = true
-      return
+      return true
     }
     try flush()
+    if tail.block === block, tail.count > 0 { return false }
     try writeSidecar(block)
     block.isSealed = true
     tail.leave()
+    return true
   }
 
-  /// Moves a block's index into its sidecar and the cache.
+  /// Moves a block's index into its sidecar and the cache. Without space for that it stays in memory.
   func writeSidecar(_ block: Block) throws(StoreError) {
     guard let index = block.index, let files else { return }
-    try writing { () throws in
+    let path = files.path(StoreFiles.sidecar(block.id))
+    let isWritten = try writing { () throws in
       let bytes = BlockSidecar.encode(block, index)
-      block.sidecarNeedsSync = true
-      let file = try files.disk.open(files.path(StoreFiles.sidecar(block.id)), creating: 0o600)
+      let file = try files.disk.open(path, creating: 0o600)
       try bytes.withUnsafeBytes { try file.writeAll($0, at: 0) }
     }
+    guard isWritten else {
+      try? files.disk.remove(path)
+      return
+    }
+    block.sidecarNeedsSync = true
     block.index = nil
     cache(index, of: block)
   }
 
-  /// Runs a write; its error is the end of writing.
-  func writing<Result>(_ body: () throws -> Result) throws(StoreError) -> Result {
-    do { return try body() } catch {
+  /// Runs a write that can be repeated: nothing has been synced, so that afterwards the file holds what is written then.
+  /// False for want of space; any other error is the end of writing.
+  func writing(_ body: () throws -> Void) throws(StoreError) -> Bool {
+    do {
+      try body()
+      return true
+    } catch {
       let error = error as? SystemError ?? SystemError("write", code: EIO)
-      failure = error
-      throw .failed(error)
+      guard error.isWantOfSpace else { throw fail(error) }
+      shortage = error
+      return false
     }
   }
 

@@ -2,14 +2,21 @@ import Glibc
 import Reactor
 
 extension StreamStore {
-  /// A job that makes everything so far durable, or nil for a store in memory, and while another job is under way.
+  /// A job that makes everything so far durable, or nil for a store in memory, while another job is under way, and when
+  /// there is no space (`shortage`).
   /// `appliedLog`: the journal's sequence up to which every entry is contained; it and the attachment come back with
   /// `recovery`. Files of blocks that were emptied are removed by it.
-  public func prepareCheckpoint(appliedLog: UInt64, attachment: [UInt8]) throws(StoreError) -> StoreJob? {
+  ///
+  /// - Parameter inSlices: the job may run only when `continueCheckpoint` has said so.
+  public func prepareCheckpoint(
+    appliedLog: UInt64, attachment: [UInt8], inSlices: Bool = false
+  ) throws(StoreError) -> StoreJob? {
     guard let files, runningJob == nil else { return nil }
     if let failure { throw .failed(failure) }
     pad()
     try flush()
+    if tail.count > 0 { return nil }
+    for block in blocks where block.isSealed && block.index != nil { try writeSidecar(block) }
     var checkpoint = CheckpointFile()
     checkpoint.number = checkpointNumber + 1
     checkpoint.appliedLog = appliedLog
@@ -22,17 +29,23 @@ extension StreamStore {
     checkpoint.blocks = blocks.map { $0.summary }
     checkpoint.subjectsNumber = subjectsChanged ? checkpoint.number : subjectsNumber
     var unsynced: [String] = []
+    var complete: [(name: String, bytes: Int)] = []
     for block in blocks {
-      if block.needsSync { unsynced.append(StoreFiles.block(block.id)) }
+      if block.needsSync {
+        unsynced.append(StoreFiles.block(block.id))
+        if block.isSealed { complete.append((StoreFiles.block(block.id), block.end)) }
+      }
       if block.sidecarNeedsSync { unsynced.append(StoreFiles.sidecar(block.id)) }
       block.needsSync = false
       block.sidecarNeedsSync = false
     }
+    let copy = subjectsChanged ? subjects.beginCopy() : nil
+    if let copy, !inSlices { _ = subjects.continueCopy(copy, bytes: .max) }
     let job = StoreJob(
       .checkpoint(
         CheckpointJob(
-          folder: files, checkpoint: checkpoint, subjects: subjectsChanged ? SubjectSnapshot.Copy(subjects) : nil,
-          unsynced: unsynced, doomed: doomed, oldSubjects: subjectsNumber == 0 ? nil : subjectsNumber,
+          folder: files, checkpoint: checkpoint, subjects: copy, unsynced: unsynced, complete: complete,
+          doomed: doomed, oldSubjects: subjectsNumber == 0 ? nil : subjectsNumber,
           erasures: erasures)))
     erasures = []
     subjectsChanged = false
@@ -42,22 +55,51 @@ extension StreamStore {
     return job
   }
 
-  /// Takes over what a job did, on the loop. After a checkpoint without error the journal may release what it covered.
-  public func finish(_ job: StoreJob) throws(StoreError) {
-    guard job === runningJob else { return }
+  /// Copies a part of what the checkpoint needs of the memory, about a millisecond's worth at most; true when it can run.
+  public func continueCheckpoint(_ job: StoreJob) -> Bool {
+    guard case .checkpoint(let checkpoint) = job.kind, let copy = checkpoint.subjects else { return true }
+    return subjects.continueCopy(copy, bytes: Self.sliceBytes)
+  }
+
+  /// What is copied at a time: a quarter of a millisecond.
+  private static let sliceBytes = 512 << 10
+
+  /// Takes over what a job did, on the loop. True: it has done its work; after a checkpoint the journal may release what
+  /// it covered. False: it was given up, everything is as it was, and it may be tried again later.
+  @discardableResult
+  public func finish(_ job: StoreJob) throws(StoreError) -> Bool {
+    guard job === runningJob else { return false }
     runningJob = nil
-    if let error = job.failure {
-      // What a failed sync left behind cannot be known; opening the store again finds out.
-      failure = error
-      throw .failed(error)
-    }
     switch job.kind {
-    case .checkpoint(let job):
-      checkpointNumber = job.checkpoint.number
-      subjectsNumber = job.checkpoint.subjectsNumber
-      doomed.removeFirst(job.doomed.count)
-    case .compaction(let job): try finish(job)
+    case .checkpoint(let checkpoint):
+      if let error = job.failure {
+        // What a failed sync left behind cannot be known; opening the store again finds out.
+        guard error.isWantOfSpace, checkpoint.canBeRepeated else { throw fail(error) }
+        shortage = error
+        takeBack(checkpoint)
+        return false
+      }
+      checkpointNumber = checkpoint.checkpoint.number
+      subjectsNumber = checkpoint.checkpoint.subjectsNumber
+      doomed.removeFirst(checkpoint.doomed.count)
+      doomed += checkpoint.remaining
+      // Unless more has been written in vain while it ran.
+      if tail.count <= max(writeBytes, 64 << 10) { shortage = nil }
+      return true
+    case .compaction(let compaction): return finish(compaction, job.failure)
     }
+  }
+
+  /// A checkpoint was not made: what it was to do is left to the next one.
+  private func takeBack(_ job: CheckpointJob) {
+    let names = Set(job.unsynced)
+    for block in blocks {
+      if names.contains(StoreFiles.block(block.id)) { block.needsSync = true }
+      if names.contains(StoreFiles.sidecar(block.id)) { block.sidecarNeedsSync = true }
+    }
+    if job.subjects != nil { subjectsChanged = true }
+    let known = Set(blocks.map(\.id))
+    erasures = job.erasures.filter { known.contains($0.block) } + erasures
   }
 
   /// Writes what is in memory and closes the files. Only a checkpoint before it makes the next start quick. Call

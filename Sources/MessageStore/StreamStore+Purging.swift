@@ -8,15 +8,27 @@ extension StreamStore {
     _ filters: SubjectFilters = .everything, through sequence: UInt64 = .max, keep: UInt64 = 0
   ) throws(StoreError) -> UInt64 {
     if counts.messages == 0 { return 0 }
-    var bound = min(sequence, counts.lastSequence)
-    if !filters.isEverything { return try purgeWanted(filters, through: bound, keep: keep) }
-    if keep > 0 {
-      let after = try pending(from: bound &+ 1, matching: .everything).messages
-      let wanted = counts.messages - after
-      if wanted <= keep { return 0 }
-      bound = sequenceOfMessage(number: wanted - keep)
+    let bound = try purgeBound(filters, through: min(sequence, counts.lastSequence), keep: keep)
+    if bound == 0 { return 0 }
+    return filters.isEverything ? try purgeAll(through: bound) : try purgeWanted(filters, through: bound)
+  }
+
+  /// Up to which sequence wanted messages go, when the last `keep` of those at or before `sequence` stay; 0: none goes.
+  public func purgeBound(
+    _ filters: SubjectFilters, through sequence: UInt64, keep: UInt64
+  ) throws(StoreError) -> UInt64 {
+    if keep == 0 { return sequence }
+    let all = try pending(from: 0, matching: filters).messages
+    let after = sequence >= counts.lastSequence ? 0 : try pending(from: sequence + 1, matching: filters).messages
+    let wanted = all - min(all, after)
+    if wanted <= keep { return 0 }
+    if filters.isEverything { return sequenceOfMessage(number: wanted - keep) }
+    var last: UInt64 = 0
+    for _ in 0..<wanted - keep {
+      guard let (_, found) = try find(from: last + 1, filters), found <= sequence else { break }
+      last = found
     }
-    return try purgeAll(through: bound)
+    return last
   }
 
   /// Of the nth message, counted from 1.
@@ -81,20 +93,10 @@ extension StreamStore {
     }
   }
 
-  private func purgeWanted(
-    _ filters: SubjectFilters, through bound: UInt64, keep: UInt64
-  ) throws(StoreError) -> UInt64 {
-    var limit = UInt64.max
-    if keep > 0 {
-      let all = try pending(from: 0, matching: filters).messages
-      let after = bound >= counts.lastSequence ? 0 : try pending(from: bound + 1, matching: filters).messages
-      limit = all - min(all, after)
-      if limit <= keep { return 0 }
-      limit -= keep
-    }
+  private func purgeWanted(_ filters: SubjectFilters, through bound: UInt64) throws(StoreError) -> UInt64 {
     var gone: UInt64 = 0
     var from: UInt64 = 0
-    while gone < limit, let (_, found) = try find(from: from, filters), found <= bound {
+    while let (_, found) = try find(from: from, filters), found <= bound {
       if try remove(found) != nil { gone += 1 }
       from = found + 1
     }
@@ -124,7 +126,10 @@ extension StreamStore {
   /// Takes the slots after a sequence off a block and ends it.
   private func cut(_ block: Block, after sequence: UInt64) throws(StoreError) {
     let wasSealed = block.isSealed
-    if !wasSealed { try flush() }
+    if !wasSealed {
+      try flush()
+      if tail.count > 0, let shortage { throw fail(shortage) }
+    }
     block.isSealed = true
     while let live = block.previousLive(.max), live > sequence {
       try remove(live)

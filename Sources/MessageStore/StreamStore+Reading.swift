@@ -20,14 +20,35 @@ extension StreamStore {
   /// The record of a message that the block holds. One that cannot be read is counted as lost; it is gone then.
   func record(_ block: Block, _ sequence: UInt64) throws(StoreError) -> Record {
     if let data = block.data { return Record(data + Slot.offset(block.index!.slots[block.slot(sequence)])) }
-    if let record = try quickRecord(block, sequence) { return record }
+    do throws(StoreError) {
+      if let record = try quickRecord(block, sequence) { return record }
+    } catch {
+      try tolerate(error)
+    }
     // Not where the short ways looked: by the whole index, which is checked or made again.
     let index = try self.index(of: block)
     guard block.holds(sequence) else { throw .damaged(sequence: sequence) }
     let slot = index.slots[block.slot(sequence)]
-    if slot != Slot.empty, let record = try record(block, at: Slot.offset(slot), sequence) { return record }
+    do throws(StoreError) {
+      if slot != Slot.empty, let record = try record(block, at: Slot.offset(slot), sequence) { return record }
+    } catch {
+      try tolerate(error)
+      try countUnreadable(1, error)
+    }
     try lose(block, sequence, index)
     throw .damaged(sequence: sequence)
+  }
+
+  /// Goes on after a bad place on the disk; throws every other error.
+  func tolerate(_ error: StoreError) throws(StoreError) {
+    if case .unreadable(let error) = error, error.isBadPlace { return }
+    throw error
+  }
+
+  /// A bad place costs what lies there; a disk that fails altogether must not cost everything.
+  private func countUnreadable(_ count: Int, _ error: StoreError) throws(StoreError) {
+    if unreadableMessages + count > Self.mostUnreadable { throw error }
+    unreadableMessages += count
   }
 
   /// Without loading the index: going on from the record before, or by one entry of the sidecar.
@@ -150,13 +171,12 @@ extension StreamStore {
     guard size >= needed else { return nil }
     let buffer = malloc(size)!
     let count: Int
-    do {
-      count = try open(block).readAll(into: UnsafeMutableRawBufferPointer(start: buffer, count: size), at: offset)
+    do throws(StoreError) {
+      count = try read(block, into: UnsafeMutableRawBufferPointer(start: buffer, count: size), at: offset, needed)
     } catch {
       free(buffer)
-      let error = error as? SystemError ?? SystemError("read", code: EIO)
-      if error.code == ENOENT { return nil }
-      throw .unreadable(error)
+      if case .unreadable(let error) = error, error.code == ENOENT { return nil }
+      throw error
     }
     guard count >= needed else {
       free(buffer)
@@ -179,6 +199,21 @@ extension StreamStore {
     block.nextWindow = offset + count
     block.windows.insert(entry, at: position)
     return UnsafeRawPointer(buffer)
+  }
+
+  /// Reads ahead; when that fails, only what is needed, three times.
+  private func read(
+    _ block: Block, into buffer: UnsafeMutableRawBufferPointer, at offset: Int, _ needed: Int
+  ) throws(StoreError) -> Int {
+    var failure = SystemError("read", code: EIO)
+    for attempt in 0...3 {
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<(attempt == 0 ? buffer.count : needed)])
+      do { return try open(block).readAll(into: part, at: offset) } catch {
+        failure = error as? SystemError ?? failure
+        if !failure.isBadPlace { break }
+      }
+    }
+    throw .unreadable(failure)
   }
 
   private func use(_ entry: CacheEntry, _ block: Block) -> Bool {
@@ -217,7 +252,7 @@ extension StreamStore {
     do {
       if let file = try openSidecar(block) { found = try BlockSidecar.load(file, of: block) }
     } catch {
-      throw .unreadable(error as? SystemError ?? SystemError("read", code: EIO))
+      try tolerate(.unreadable(error as? SystemError ?? SystemError("read", code: EIO)))
     }
     if found == nil {
       found = try remakeIndex(block)
@@ -260,7 +295,8 @@ extension StreamStore {
       block.sidecar = try BlockSidecar.readHeader(file, of: block)
       return block.sidecar
     } catch {
-      throw .unreadable(error as? SystemError ?? SystemError("read", code: EIO))
+      try tolerate(.unreadable(error as? SystemError ?? SystemError("read", code: EIO)))
+      return nil
     }
   }
 
@@ -288,6 +324,10 @@ extension StreamStore {
       names[subject] = name
       index.slots[block.slot(sequence)] = Slot.make(
         offset: offset, name: name, hasHeader: record.headerCount > 0, hasFlags: record.flags != 0)
+    }
+    if let error = scan.unreadable {
+      let missing = Int(clamping: block.messages) - sizes.count
+      if missing > 0 { try countUnreadable(missing, .unreadable(error)) }
     }
     loseMissing(block, index, found: sizes)
     defer { remakeSubjectsIfUnsure() }
@@ -345,7 +385,7 @@ extension StreamStore {
     let slot = block.slot(sequence)
     if block.hasDamage || Slot.isFollowedByGap(index.slots[slot]),
       // Also one that was erased already, before a crash undid its removal.
-      let record = try bytes(block, at: Slot.offset(index.slots[slot])), record.sequence == sequence, record.isIntact
+      let record = try? bytes(block, at: Slot.offset(index.slots[slot])), record.sequence == sequence, record.isIntact
     {
       return record.size
     }
@@ -375,11 +415,13 @@ extension StreamStore {
 
 /// What the messages found in a block take.
 struct RecordSizes {
+  var count = 0
   var records = 0
   /// In `state.bytes`.
   var counted: UInt64 = 0
 
   mutating func add(_ store: StreamStore, _ record: Record) {
+    count += 1
     records += record.size
     counted += UInt64(store.messageBytes(record: record.size, hasHeader: record.headerCount > 0))
   }

@@ -26,13 +26,12 @@ extension StreamStore {
     let names = Set(try files.disk.list(files.directory))
     var checkpoint = CheckpointFile()
     var isComplete = true
-    if names.contains(StoreFiles.checkpoint) {
-      if let found = CheckpointFile(decoding: try files.disk.read(files.path(StoreFiles.checkpoint))) {
-        checkpoint = found
-      } else {
-        isComplete = false
-        recovery.notes.append("checkpoint is damaged: everything readable is taken over, removed messages too")
-      }
+    switch try readCheckpoint(names) {
+    case .none: break
+    case .whole(let found): checkpoint = found
+    case .damaged:
+      isComplete = false
+      noteDamage("checkpoint is damaged: everything readable is taken over, removed messages too; consumers are lost")
     }
     if names.contains(ErasureFile.name) { try ErasureFile.recover(files) }
     take(checkpoint)
@@ -63,7 +62,7 @@ extension StreamStore {
     // A store has a checkpoint before it has blocks.
     if isComplete, checkpoint.number == 0, !later.isEmpty {
       isComplete = false
-      recovery.notes.append("checkpoint is missing: everything readable is taken over")
+      noteDamage("checkpoint is missing: everything readable is taken over, removed messages too; consumers are lost")
     }
     if isComplete { try takeLater(later) } else { try salvage(later) }
     if counts.messages > 0, let (_, live) = nextLive(0) { counts.firstSequence = live }
@@ -83,12 +82,53 @@ extension StreamStore {
     reportMemory()
   }
 
+  private enum FoundCheckpoint {
+    case none, damaged
+    case whole(CheckpointFile)
+  }
+
+  /// The checkpoint, or else its copy, which takes its place.
+  private func readCheckpoint(_ names: Set<String>) throws -> FoundCheckpoint {
+    let files = files!
+    var reason = "missing"
+    if names.contains(StoreFiles.checkpoint) {
+      do {
+        let bytes = try files.disk.read(files.path(StoreFiles.checkpoint))
+        if let found = CheckpointFile(decoding: bytes) { return .whole(found) }
+        reason = "damaged"
+      } catch let error as SystemError {
+        // What may be whole is not given up for a copy that cannot be read either.
+        if !names.contains(StoreFiles.checkpointCopy) { throw error }
+        reason = "unreadable (\(error))"
+      }
+    }
+    guard names.contains(StoreFiles.checkpointCopy) else { return reason == "missing" ? .none : .damaged }
+    let bytes = try files.disk.read(files.path(StoreFiles.checkpointCopy))
+    guard let found = CheckpointFile(decoding: bytes) else { return .damaged }
+    recovery.notes.append("checkpoint is \(reason): its copy is used")
+    let new = files.path(StoreFiles.newCheckpoint)
+    let file = try files.disk.open(new, creating: 0o600)
+    try file.resize(to: 0)
+    try bytes.withUnsafeBytes { try file.writeAll($0, at: 0) }
+    try file.synchronizeData()
+    try files.disk.synchronizeDirectory(files.directory)
+    try files.disk.rename(new, to: files.path(StoreFiles.checkpoint))
+    try files.disk.synchronizeDirectory(files.directory)
+    return .whole(found)
+  }
+
+  private func noteDamage(_ text: String) {
+    recovery.notes.append(text)
+    if recovery.damage == nil { recovery.damage = text }
+  }
+
   /// Of an empty store: blocks found without a checkpoint later mean that it was lost.
   private func writeFirstCheckpoint() throws {
     var first = CheckpointFile()
     first.number = 1
     try CheckpointJob(
-      folder: files!, checkpoint: first, subjects: nil, unsynced: [], doomed: [], oldSubjects: nil, erasures: []
+      folder: files!, checkpoint: first, subjects: nil, unsynced: [], complete: [], doomed: [], oldSubjects: nil,
+      erasures: []
     ).run()
     checkpointNumber = 1
   }
@@ -116,7 +156,7 @@ extension StreamStore {
     let path = files!.path(StoreFiles.subjects(checkpoint.subjectsNumber))
     var found: SubjectIndex?
     do { found = try SubjectSnapshot.load(try files!.disk.open(path, creating: nil)) } catch let error as SystemError
-      where error.code == ENOENT
+      where error.code == ENOENT || error.isBadPlace
     {}
     if let found {
       subjects = found
@@ -216,7 +256,14 @@ extension StreamStore {
     while end < size {
       // Reading goes up to the file's end; adding goes on from the block's.
       block.end = size
-      let next = try bytes(block, at: end)
+      let next: Record?
+      do throws(StoreError) { next = try bytes(block, at: end) } catch {
+        block.end = end
+        try tolerate(error)
+        // The journal has what a bad place hides from here on.
+        recovery.notes.append("block \(block.id) cannot be read from byte \(end) on")
+        break
+      }
       block.end = end
       guard let record = next, end + record.size <= size, record.isIntact else { break }
       if record.kind == RecordFormat.Kind.padding {

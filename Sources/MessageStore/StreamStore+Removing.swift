@@ -118,6 +118,16 @@ extension StreamStore {
     if runningJob != nil { erasedDuringJob.append(sequence) }
   }
 
+  /// Messages behind the last one that somebody else has lost: their sequences are used up, and they are counted.
+  public func lose(through sequence: UInt64) throws(StoreError) {
+    guard sequence > counts.lastSequence else { return }
+    lost.count += sequence - counts.lastSequence
+    let room = UInt64(LostMessages.listedLimit - lost.sequences.count)
+    let first = counts.lastSequence + 1
+    if room > 0 { lost.sequences += Array(first...min(sequence, first + (room - 1))) }
+    try skip(through: sequence)
+  }
+
   /// A damaged message that somebody removes is not missed any more.
   private func forgetLost(_ sequence: UInt64) {
     guard lost.count > 0, let position = lost.sequences.firstIndex(of: sequence) else { return }

@@ -15,6 +15,9 @@ public final class StreamStore: @unchecked Sendable {
   public internal(set) var recovery = StoreRecovery()
   /// The write error after which nothing more is taken.
   public internal(set) var failure: SystemError?
+  /// Space is missing. What could not be written stays in memory and is written by the next checkpoint that succeeds,
+  /// which ends this; who tries one now and then and stores nothing new meanwhile loses nothing.
+  public internal(set) var shortage: SystemError?
 
   /// Bytes of a block after which the next one is begun.
   let blockBytes: Int
@@ -51,12 +54,17 @@ public final class StreamStore: @unchecked Sendable {
   /// A message was lost whose subject is not known.
   var subjectsAreUnsure = false
   var isRemakingSubjects = false
+  /// Messages lost because of bad places on the disk, since the store was opened.
+  var unreadableMessages = 0
   /// Recovery cut records off: what was written after them does not count.
   var wasCut = false
   var removedFiles = false
   /// Records in files that the next checkpoint overwrites.
   var erasures: [Erasure] = []
   var runningJob: StoreJob?
+  /// Maintenance that failed, one time after the other, and how often it is not tried because of that.
+  var maintenanceFailures = 0
+  var maintenancePause = 0
   /// Sequences whose records were overwritten while a job may have been copying them.
   var erasedDuringJob: [UInt64] = []
 
@@ -88,7 +96,13 @@ public final class StreamStore: @unchecked Sendable {
 
   private static func limited(_ bytes: Int) -> Int { min(max(bytes, 4096), 256 << 20) }
 
+  /// Messages that bad places on the disk may cost before it counts as failing altogether: then nothing more is given up.
+  public static let mostUnreadable = 1000
+
   // MARK: what it holds
+
+  /// How many messages were lost so far.
+  public var lostCount: UInt64 { lost.count }
 
   /// Costs a read when the first message changed since it was last asked.
   public var state: StoreState {

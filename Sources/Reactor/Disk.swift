@@ -39,6 +39,8 @@ public protocol DiskFile: AnyObject, Sendable {
   /// that counts against the container's limit. Where the file system or a write does not allow that (memory, place and
   /// length should be multiples of 4,096 bytes), it is written as usual.
   func bypassCache()
+  /// The system need not keep in memory what is on disk of this file.
+  func leaveCache()
 }
 
 extension DiskFile {
@@ -78,6 +80,7 @@ extension DiskFile {
   }
 
   public func bypassCache() {}
+  public func leaveCache() {}
 }
 
 /// The machine's file system.
@@ -202,6 +205,8 @@ private final class SystemDiskFile: DiskFile, @unchecked Sendable {
     let flags = csys_fcntl_int(descriptor, F_GETFL, 0)
     bypassesCache = flags >= 0 && csys_fcntl_int(descriptor, F_SETFL, flags | csys_o_direct()) == 0
   }
+
+  func leaveCache() { _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
 
   private func useCache() {
     bypassesCache = false

@@ -121,7 +121,8 @@ class Client:
 
 
 def monitor_url(server):
-    scheme, port = MONITOR.search(server.log()).groups()
+    # Of the start that was last.
+    scheme, port = MONITOR.findall(server.log())[-1]
     return f"{scheme}://127.0.0.1:{port}"
 
 

@@ -10,9 +10,7 @@ import servers
 import suite
 from suite_commandline import as_after_a_boot
 
-# All but a few are spent on 16 MiB of zeros for the journal's first segment: 10 to 20 ms, and 50 on virtual machines whose
-# memory the host hands out page by page.
-READY_MILLISECONDS = 100
+READY_MILLISECONDS = 30
 IDLE_KILOBYTES = 12 * 1024
 SIZES = "max_mem: 64MB, max_file: 512MB"
 

@@ -32,6 +32,9 @@ def tests(context):
         suite.Test("9.005 killed under load again and again", lambda: killed(context), alone=True),
         suite.Test("6.066 consumers of a server that is killed under load", lambda: consumers(context), alone=True),
         suite.Test("9.011 9.012 a full disk", lambda: full_disk(context), alone=True),
+        suite.Test("an account loses JetStream under load, and gets it again", lambda: suspended(context), alone=True),
+        suite.Test("5.092 changed bits in a stream's files", lambda: changed_bits(context), alone=True),
+        suite.Test("9.005 changed bits in the journal", lambda: changed_journal(context), alone=True),
         suite.Test("power failure: the disk as it was when the server froze", lambda: power(context), alone=True),
         suite.Test("power failure: sync_interval always",
                    lambda: power(context, "sync_interval: always"), alone=True),
@@ -142,34 +145,253 @@ def consumers(context):
     return f"seed {context.seed}: {'; '.join(notes)}"
 
 
+def suspended(context):
+    """Reloads that take JetStream from an account and give it back, under load: nothing that was acknowledged is lost."""
+    kept, notes = [], []
+    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+
+    def write(enabled):
+        server.write_config(f'''http: "127.0.0.1:-1"
+{config(server.folder / "js")}
+accounts {{
+  A {{ users: [{{user: a, password: a}}]{", jetstream: enabled" if enabled else ""} }}
+  B {{ users: [{{user: b, password: b}}], jetstream: enabled }}
+}}
+no_auth_user: a
+''')
+
+    def reload(enabled):
+        write(enabled)
+        offset = server.log_size()
+        server.signal(signal.SIGHUP)
+        suite.check(wait_for(lambda: "Reloaded server configuration" in server.log(offset), 10), "no reload")
+
+    try:
+        write(True)
+        server.start()
+        must(server, "STREAM.CREATE.S", STREAM)
+        must(server, "CONSUMER.CREATE.S.c", {"stream_name": "S", "config": CONSUMER})
+        for number in range(4):
+            kept.append(context.folder / f"suspended-{number}")
+            process = load(context, server, kept[-1])
+            time.sleep(0.5)
+            reload(False)
+            suite.expect(request(server, "STREAM.INFO.S")["error"]["err_code"], 10039, "without JetStream")
+            process.send_signal(signal.SIGTERM)
+            notes.append(finish(process)["acknowledged"])
+            suite.check(notes[-1] > 0, "nothing was acknowledged")
+            reload(True)
+            suite.check(wait_for(lambda: has_stream(server), 10), f"the stream does not come back: {server.log()[-1500:]}")
+            must(server, "CONSUMER.INFO.S.c")
+            for file in kept:
+                run(context, "verify", server.port, "S", file)
+        last = must(server, "STREAM.INFO.S")["state"]["last_seq"]
+        run(context, "publish", server.port, "s", 10, 100, SIZE, 10, context.folder / "more")
+        suite.expect(must(server, "STREAM.INFO.S")["state"]["last_seq"], last + 100, "sequences go on")
+        server.kill()
+        server.start()
+        for file in (*kept, context.folder / "more"):
+            run(context, "verify", server.port, "S", file)
+        must(server, "CONSUMER.INFO.S.c")
+        # A start without JetStream for the account, and then a reload.
+        server.stop()
+        write(False)
+        server.start()
+        reload(True)
+        suite.check(wait_for(lambda: has_stream(server), 10), f"the stream does not come back: {server.log()[-1500:]}")
+        for file in (*kept, context.folder / "more"):
+            run(context, "verify", server.port, "S", file)
+        must(server, "CONSUMER.INFO.S.c")
+    finally:
+        server.stop()
+    return f"{sum(notes)} acknowledged in {len(notes)} rounds, none lost"
+
+
 def full_disk(context):
-    """A full disk: the server says so and stops to acknowledge; with space again and a restart all is there."""
+    """A full disk: the server says so and stops to acknowledge; with space again it goes on by itself, and all is there."""
     disks.needs_root()
     with disks.mounted(disks.image(context.folder, 160)) as folder:
         ballast = folder / "ballast"
         with open(ballast, "wb") as file:
             os.posix_fallocate(file.fileno(), 0, 30 << 20)
-        server = servers.Server(context.server, context.folder, config(folder / "js"), port=servers.free_port())
+        more = 'http: "127.0.0.1:-1"\n'
+        server = servers.Server(context.server, context.folder, more + config(folder / "js"), port=servers.free_port())
+        real = suite_commandline.is_real_nats_server(context)
         try:
             server.start()
             must(server, "STREAM.CREATE.S", STREAM)
-            acknowledged = context.folder / "full"
-            result = run(context, "publish", server.port, "s", 100, 2_000_000, 1000, 500, acknowledged, seconds=120)
-            suite.check(result["acknowledged"] < 2_000_000, f"everything fits: {result}")
-            said = re.search(r"(?im)^.*(no space|out of (resources|space|storage)|disk full|ENOSPC|write error).*$",
-                             server.log())
+            acknowledged, after = context.folder / "full", context.folder / "after"
+            process = start(context, "publish", server.port, "s", 100, 2_000_000, 1000, 500, acknowledged)
+            said = wait_for(lambda: re.search(
+                r"(?im)^.*(no space|out of (resources|space|storage)|disk full|ENOSPC|write error).*$", server.log()))
             suite.check(said is not None, f"the log does not tell: {server.log()[-1500:]}")
+            time.sleep(1)
+            process.send_signal(signal.SIGTERM)
+            result = finish(process)
             suite.check(server.is_alive(), f"the server died: {server.log()[-1500:]}")
-            ballast.unlink()
-            server.stop()
+            if not real:
+                # What the server gave back when it could not go on.
+                fill_up(folder / "rest")
+                run(context, "publish", server.port, "s", 100, 2_000_000, 1000, 1, context.folder / "more")
+                suite.check(not is_healthy(server), f"the server is well with a full disk: {server.log()[-1500:]}")
+                refused = run(context, "publish", server.port, "s", 100, 1, SIZE, 1, context.folder / "refused")
+                suite.check("no space left" in refused["refusal"], f"{refused}")
+            for file in (ballast, folder / "rest"):
+                file.unlink(missing_ok=True)
+            if real:
+                server.stop()
+                server.start()
+            else:
+                suite.check(wait_for(lambda: is_healthy(server), 20), f"not well again: {server.log()[-1500:]}")
+            run(context, "verify", server.port, "S", acknowledged)
+            more = run(context, "publish", server.port, "s", 100, 1000, SIZE, 100, after)
+            suite.expect(more["acknowledged"], 1000, "acknowledged after there is space again")
+            server.kill()
             server.start()
             run(context, "verify", server.port, "S", acknowledged)
-            after = run(context, "publish", server.port, "s", 100, 1000, SIZE, 100, context.folder / "after")
-            suite.expect(after["acknowledged"], 1000, "acknowledged after there is space again")
-            run(context, "verify", server.port, "S", context.folder / "after")
+            run(context, "verify", server.port, "S", after)
             return f"{result['acknowledged']} acknowledged before ({said.group(0)[:120]}), all there; then 1000 more"
         finally:
             server.stop()
+
+
+def fill_up(path):
+    """Takes the rest of a disk."""
+    with open(path, "wb", buffering=0) as file:
+        for size in (1 << 20, 4096):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                pass
+
+
+def wait_for(condition, seconds=120):
+    """What the condition says as soon as that is something; its last answer when that takes too long."""
+    end = time.monotonic() + seconds
+    while not (answer := condition()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return answer
+
+
+def is_healthy(server):
+    return monitoring_client.get(monitoring_client.monitor_url(server) + "/healthz")[0] == 200
+
+
+def flip(chance, path, count=1, low=0, high=None):
+    """Changes bits of a file."""
+    with open(path, "r+b") as file:
+        size = high or os.path.getsize(path)
+        for _ in range(count):
+            place = chance.randrange(low, size)
+            file.seek(place)
+            byte = file.read(1)[0] ^ (1 << chance.randrange(8))
+            file.seek(place)
+            file.write(bytes([byte]))
+
+
+def health(server):
+    status, _, body = monitoring_client.get(monitoring_client.monitor_url(server) + "/healthz?details=1")
+    return status, json.loads(body).get("errors", [])
+
+
+def state(server):
+    found = must(server, "STREAM.INFO.S")["state"]
+    found.pop("consumer_count")
+    return found
+
+
+def changed_bits(context):
+    """The checkpoint has a copy; messages that changed are lost and told, other ones are as they were."""
+    if suite_commandline.is_real_nats_server(context):
+        raise suite.Missing("files of natsd")
+    chance = random.Random(context.seed)
+    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+    server.write_config('http: "127.0.0.1:-1"\n' + config(server.folder / "js"))
+    file = context.folder / "changed"
+    try:
+        server.start()
+        must(server, "STREAM.CREATE.S", STREAM)
+        must(server, "CONSUMER.CREATE.S.c", {"stream_name": "S", "config": CONSUMER})
+        run(context, "publish", server.port, "s", 100, 30_000, 1000, 1000, file)
+        # 30 messages more, which go again.
+        run(context, "publish", server.port, "s", 1, 30, SIZE, 30, context.folder / "removed")
+        removed = list(range(30_001, 30_031))
+        for sequence in removed:
+            must(server, "STREAM.MSG.DELETE.S", {"seq": sequence, "no_erase": True})
+        before = state(server)
+        server.stop()
+        place = next((server.folder / "js").glob("jetstream/accounts/*/streams/S.*"))
+        for name in chance.sample(["checkpoint", "checkpoint.copy"], 2):
+            flip(chance, place / name, 3)
+            server.start()
+            suite.expect(state(server), before, f"state after changes in {name}")
+            suite.expect(must(server, "CONSUMER.INFO.S.c")["name"], "c", "consumer")
+            suite.expect(health(server), (200, []), "health")
+            # A change makes the next checkpoint, with its copy.
+            must(server, "CONSUMER.CREATE.S.again", {"stream_name": "S", "config": {**CONSUMER, "durable_name": "again"}})
+            server.stop()
+        for block in place.glob("*.blk"):
+            flip(chance, block, 2, low=4096)
+        server.start()
+        found = run(context, "verify", server.port, "S", file, allowed=(0, 1))
+        after = state(server)
+        lost = after.get("lost", {}).get("msgs", [])
+        suite.check(0 < found["lost"] <= 2 * len(list(place.glob("*.blk"))) and found["wrong"] == 0, f"{found}")
+        suite.expect(len(lost), found["lost"], "lost as told")
+        suite.expect(after["messages"] + len(lost), before["messages"], "messages and lost ones")
+        suite.check("cannot be read and are lost" in server.log(), "the log does not tell")
+        suite.expect(run(context, "consume", server.port, "S", "c", 100_000, 500, context.folder / "eaten")["received"],
+                     after["messages"], "a consumer gets all others")
+        server.stop()
+        for name in ("checkpoint", "checkpoint.copy"):
+            flip(chance, place / name)
+        server.start()
+        status, problems = health(server)
+        suite.expect((status, [(p["type"], p["stream"]) for p in problems]), (503, [("STREAM", "S")]), "health")
+        suite.check("could not be recovered" in problems[0]["error"], f"{problems}")
+        found = run(context, "verify", server.port, "S", file, allowed=(0, 1))
+        suite.expect((found["lost"], found["wrong"]), (len(lost), 0), "without checkpoint and copy")
+        return f"seed {context.seed}: {len(lost)} lost of 30000, and told"
+    finally:
+        server.stop()
+
+
+def changed_journal(context):
+    """What the journal has lost is told: by /healthz, the log and the stream's state."""
+    if suite_commandline.is_real_nats_server(context):
+        raise suite.Missing("files of natsd")
+    chance = random.Random(context.seed)
+    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+    server.write_config('http: "127.0.0.1:-1"\n' + config(server.folder / "js"))
+    file = context.folder / "journaled"
+    try:
+        server.start()
+        must(server, "STREAM.CREATE.S", STREAM)
+        run(context, "publish", server.port, "s", 100, 3000, 1000, 10, file)
+        server.kill()
+        place = next((server.folder / "js").glob("jetstream/accounts/*/streams/S.*"))
+        for block in place.glob("*.blk"):
+            block.unlink()  # what the system's cache had when the power failed
+        segment = max((server.folder / "js/jetstream/journal").glob("segment-*"), key=os.path.getmtime)
+        flip(chance, segment, 3, low=300_000, high=600_000)
+        server.start()
+        status, problems = health(server)
+        suite.expect((status, [p["type"] for p in problems][:1]), (503, ["JETSTREAM"]), "health")
+        suite.check(problems[0]["error"].startswith("JetStream journal read error: records "), f"{problems}")
+        suite.check("JetStream journal is damaged" in server.log(), "the log does not tell")
+        found = run(context, "verify", server.port, "S", file, allowed=(0, 1))
+        after = state(server)
+        lost = after.get("lost", {}).get("msgs", [])
+        suite.check(found["wrong"] == 0 and 0 < found["lost"] < 100, f"{found}")
+        suite.expect(len(lost), found["lost"], "lost as told")
+        suite.expect((after["messages"] + len(lost), after["last_seq"]), (3000, 3000), "messages and lost ones")
+        server.stop()
+        server.start()
+        suite.expect(health(server), (200, []), "health after another start")
+        return f"seed {context.seed}: {len(lost)} lost of 3000, and told"
+    finally:
+        server.stop()
 
 
 def power(context, more=""):

@@ -54,7 +54,7 @@ struct JWTTests {
     ("", "expected 3 chunks"),
     ("a.b", "expected 3 chunks"),
     ("a.b.c.d", "expected 3 chunks"),
-    ("a!.b.c", "illegal base64 data"),
+    ("a!.b.c", "illegal base64 data at input byte 1"),
     (token(claims("user"), header: #"{"typ":"jwt2","alg":"ed25519-nkey"}"#), "not supported type \"jwt2\""),
     (token(claims("user"), header: #"{"typ":"JWT","alg":"none"}"#), "unexpected \"none\" algorithm"),
     (token(claims("user"), header: #"{"typ":"JWT","alg":"ed25519-x"}"#), "unexpected \"ed25519-x\" algorithm"),

@@ -29,6 +29,8 @@ struct CrashRun {
   /// Releases in this opening of everything until then.
   var releasedUnsynced: [(owner: UInt64, through: LogSequence)] = []
   var problems: [String] = []
+  /// Goes on with every step.
+  let time = ManualClock()
   /// With one, only what was synced counts as acknowledged.
   var clock: ManualClock?
 
@@ -39,6 +41,7 @@ struct CrashRun {
     disk.takesShortWrites = random.chance(50)
     // Small segments are begun, and checkpoints written, all the time.
     options.segmentBytes = random.chance(50) ? 16 << 10 : 32 << 10
+    options.firstSegmentBytes = random.chance(50) ? 12 << 10 : 1 << 20
     options.maximumSegments = random.chance(20) ? 6 : 24
     options.maximumBatchBytes = 8 << 10
     options.maximumRecordBytes = 40 << 10
@@ -54,7 +57,7 @@ struct CrashRun {
   mutating func open() throws -> Journal {
     let before = problems
     let recovery = try JournalRecovery(
-      directory: "/j", disk: disk, options: options, clock: clock ?? ManualClock())
+      directory: "/j", disk: disk, options: options, clock: clock ?? time)
     var seen: [LogSequence: Entry] = [:]
     var previous: LogSequence = 0
     while let record = recovery.next() {
@@ -140,6 +143,7 @@ struct CrashRun {
         journal.runTurn()
       }
       if journal.failure != nil { break }
+      time.advance(byNanoseconds: 100_000_000)
       if let clock {
         clock.advance(byNanoseconds: 1)
         if journal.statistics.syncs > syncs { acknowledged = max(acknowledged, journal.durable) }

@@ -165,17 +165,69 @@ import Testing
     #expect(journal.statistics.segmentsRecycled > 10)
   }
 
-  @Test func `a full disk stops the journal; opened again with room it has all that was acknowledged`() throws {
+  @Test(arguments: [70 << 10, 76 << 10, 80 << 10, 90 << 10, 100 << 10])
+  func `on a full disk the journal waits, and goes on when there is space`(capacity: Int) throws {
+    let disk = SimulatedDisk(seed: 1)
+    disk.capacity = capacity
+    let clock = ManualClock()
+    let recovery = try JournalRecovery(directory: "/j", disk: disk, options: Self.options(), clock: clock)
+    #expect(recovery.next() == nil)
+    let journal = try recovery.start()
+    let ear = Ear()
+    let listener = journal.addListener { ear.notices.append($0) }
+    var appended: LogSequence = 0
+    func append() {
+      if case .queued(let last) = journal.append(
+        owner: 1, kind: 0, [UInt8](repeating: 0, count: 4000), listener: listener)
+      {
+        appended = last
+      }
+    }
+    while !ear.notices.contains(where: { if case .shortage(.some) = $0 { true } else { false } }) {
+      append()
+      journal.runTurn()
+      if appended > 1000 { throw JournalFailure.closed }
+    }
+    let durable = journal.durable
+    append()
+    for _ in 0..<5 {
+      #expect(!journal.runTurn(), "not tried again before a second has gone by")
+      clock.advance(byNanoseconds: Journal.retryNanoseconds)
+      journal.runTurn()
+    }
+    #expect(journal.durable == durable)
+    #expect(journal.failure == nil)
+    let told = ear.notices.filter { if case .shortage = $0 { true } else { false } }
+    #expect(told.count == 1)
+    // A crash now loses nothing that was acknowledged.
+    let copy = try JournalRecovery(directory: "/j", disk: disk, options: Self.options(), clock: clock)
+    var seen: LogSequence = 0
+    while let record = copy.next() { seen = record.sequence }
+    #expect(seen >= durable)
+    disk.capacity = .max
+    clock.advance(byNanoseconds: Journal.retryNanoseconds)
+    while journal.runTurn() {}
+    #expect(ear.notices.contains(.shortage(nil)))
+    #expect(journal.durable == appended)
+    let (_, all) = try Self.open(disk)
+    #expect(all == Array(1...appended))
+  }
+
+  @Test func `a journal that is closed on a full disk does not wait`() throws {
     let disk = SimulatedDisk(seed: 1)
     disk.capacity = 80 << 10
     let (journal, _) = try Self.open(disk)
-    while journal.failure == nil {
+    for _ in 0..<40 {
       _ = journal.append(owner: 1, kind: 0, [UInt8](repeating: 0, count: 4000), listener: 0)
       journal.runTurn()
     }
-    guard case .disk(let code, _) = journal.failure else { return }
-    #expect(code == ENOSPC)
     let durable = journal.durable
+    journal.close()
+    guard case .disk(let code, _) = journal.failure else {
+      Issue.record("\(String(describing: journal.failure))")
+      return
+    }
+    #expect(code == ENOSPC)
     disk.capacity = .max
     let (again, seen) = try Self.open(disk)
     #expect(seen == Array(1...durable))

@@ -16,6 +16,56 @@ import Testing
     return result
   }
 
+  /// Every subject with what is known of it.
+  static func contents(_ index: SubjectIndex) -> [[UInt8]: SubjectEntry] {
+    var result: [[UInt8]: SubjectEntry] = [:]
+    index.walk(.everything) { subject, entry in
+      result[Array(subject)] = entry
+      return true
+    }
+    return result
+  }
+
+  @Test("a copy made in pieces shows the index as it was when it began", arguments: 1...12 as ClosedRange<UInt64>)
+  func copies(seed: UInt64) throws {
+    var random = SeededGenerator(seed: seed)
+    let index = SubjectIndex()
+    var present: [(subject: [UInt8], sequence: UInt64)] = []
+    var sequence: UInt64 = 0
+    func change() {
+      sequence += 1
+      if random.chance(65) || present.isEmpty {
+        let subject = Array("s.\(Int.random(in: 0..<8000, using: &random)).\(random.chance(50) ? "x" : "yy")".utf8)
+        _ = subject.withUnsafeBytes { index.add($0, sequence) }
+        present.append((subject, sequence))
+      } else {
+        let gone = present.remove(at: Int.random(in: 0..<present.count, using: &random))
+        _ = gone.subject.withUnsafeBytes { index.remove($0, gone.sequence) }
+      }
+    }
+    for _ in 0..<15_000 { change() }
+    for round in 1...3 {
+      let wanted = Self.contents(index)
+      let copy = index.beginCopy()
+      var turns = 0
+      while !index.continueCopy(copy, bytes: 64 << 10) {
+        turns += 1
+        for _ in 0..<Int.random(in: 0...300, using: &random) { change() }
+        if random.chance(5) {
+          index.removeAll()
+          present = []
+        }
+      }
+      #expect(turns > 0 || wanted.count < 2000, "seed \(seed): the copy has more than one piece")
+      for _ in 0..<300 { change() }
+      let disk = SimulatedDisk(seed: seed)
+      let file = try disk.open("subjects", creating: 0o600)
+      try SubjectSnapshot.write(copy, to: file)
+      let found = try #require(try SubjectSnapshot.load(file))
+      #expect(Self.contents(found) == wanted, "seed \(seed) round \(round)")
+    }
+  }
+
   @Test("the same as a dictionary under random additions and removals", arguments: 1...40 as ClosedRange<UInt64>)
   func random(seed: UInt64) {
     var random = SeededGenerator(seed: seed)

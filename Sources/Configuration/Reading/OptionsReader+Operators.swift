@@ -17,13 +17,57 @@ extension OptionsReader {
     default: fail("error parsing operators: unsupported type \(value.typeName)", at: value)
     }
     for name in names {
-      // A name that is no file may be the JWT itself.
-      if case .failure(let failure) = access.read(name), !name.hasPrefix("eyJ") {
-        fail("error parsing operator JWT: \(failure.description)", at: value)
+      if let problem = operatorProblem(name) {
+        fail("error parsing operator JWT: \(problem)", at: value)
       } else {
         options.operatorMode.operators.append(name)
       }
     }
+  }
+
+  /// What is wrong with an operator's JWT, given as the name of a file or itself.
+  private func operatorProblem(_ name: String) -> String? {
+    var contents: [UInt8]
+    switch access.read(name) {
+    case .success(let bytes): contents = bytes
+    case .failure(let failure):
+      // A name that is no file may be the JWT itself.
+      guard name.hasPrefix("eyJ") else { return failure.description }
+      contents = Array(name.utf8)
+    }
+    contents = Self.decoratedToken(in: contents) ?? contents
+    while contents.last == UInt8(ascii: "\n") || contents.last == UInt8(ascii: "\r") { contents.removeLast() }
+    do throws(JWTError) {
+      return try JWT(decoding: String(decoding: contents, as: UTF8.self)).kind == .operator ? nil : "not operator claim"
+    } catch {
+      return error.description
+    }
+  }
+
+  /// The line between two lines of dashes with a title, as `nsc` writes tokens into files.
+  private static func decoratedToken(in contents: [UInt8]) -> [UInt8]? {
+    let lines = contents.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { line in
+      line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+    }
+    let dashes = Array("---".utf8)
+    for index in lines.indices.dropFirst().dropLast() {
+      let (before, line, after) = (lines[index - 1], lines[index], lines[index + 1])
+      let isToken = line.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."),
+          UInt8(ascii: "="):
+          true
+        default: false
+        }
+      }
+      if isToken, !line.isEmpty, before.count >= 6, before.suffix(3).elementsEqual(dashes), after.count >= 6,
+        after.starts(with: dashes), after.suffix(3).elementsEqual(dashes)
+      {
+        return Array(line)
+      }
+    }
+    return nil
   }
 
   func readTrustedKeys(_ value: ConfigurationValue) {

@@ -33,8 +33,13 @@ extension JetStreamService {
   }
 
   private static func problem(with runner: StreamRunner) -> HealthProblem? {
-    guard let failure = runner.failure else { return nil }
     let (account, stream) = (runner.handle.account.name, runner.handle.name)
+    if let damage = runner.damage {
+      return HealthProblem(
+        .stream, "JetStream stream '\(account) > \(stream)' could not be recovered: \(damage)", account: account,
+        stream: stream)
+    }
+    guard let failure = runner.failure ?? runner.shortage else { return nil }
     return HealthProblem(
       .stream, "JetStream stream '\(account) > \(stream)' write error: \(failure)", account: account, stream: stream)
   }
@@ -82,15 +87,23 @@ extension JetStreamService {
 
   /// Streams of accounts that have no JetStream now.
   private func unserved(_ options: HealthzOptions) -> [HealthProblem] {
-    var problems: [HealthProblem] = []
-    let waiting = parked.filter { options.account.isEmpty || $0.account.name == options.account }
-    for (account, handles) in Dictionary(grouping: waiting, by: \.account.name).sorted(by: { $0.key < $1.key }) {
+    var problems = journalDamage.map { HealthProblem(.jetStream, "JetStream journal read error: \($0)") }
+    for stream in unrecovered.values.sorted(by: { $0.identifier < $1.identifier })
+    where options.includes(stream.account, stream.configuration.name) {
+      let (account, name) = (stream.account, stream.configuration.name)
+      problems.append(
+        HealthProblem(
+          .stream, "JetStream stream '\(account) > \(name)' could not be recovered", account: account, stream: name))
+    }
+    let waiting = unservedStreams.filter { options.account.isEmpty || $0.account == options.account }
+    for (account, streams) in Dictionary(grouping: waiting, by: \.account).sorted(by: { $0.key < $1.key }) {
       guard server.accounts[account] != nil else {
         problems.append(
           HealthProblem(.account, "JetStream account '\(account)' could not be resolved", account: account))
         continue
       }
-      for stream in handles.map(\.name).sorted() where options.stream.isEmpty || stream == options.stream {
+      for stream in streams.map(\.configuration.name).sorted() where options.stream.isEmpty || stream == options.stream
+      {
         problems.append(
           HealthProblem(
             .stream, "JetStream stream '\(account) > \(stream)' could not be recovered", account: account,
@@ -98,5 +111,12 @@ extension JetStreamService {
       }
     }
     return problems
+  }
+}
+
+extension HealthzOptions {
+  /// Whether a stream is asked about.
+  fileprivate func includes(_ account: String, _ stream: String) -> Bool {
+    (self.account.isEmpty || self.account == account) && (self.stream.isEmpty || self.stream == stream)
   }
 }

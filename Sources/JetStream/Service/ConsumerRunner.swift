@@ -230,8 +230,7 @@ final class ConsumerRunner: ConsumerPort {
   }
 
   func sendStatus(_ header: UnsafeRawBufferPointer, to target: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer) {
-    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-    _ = loop.send(to: target, showing: nothing, reply: reply, header: header, payload: nothing, in: account)
+    _ = loop.send(to: target, showing: .empty, reply: reply, header: header, payload: .empty, in: account)
   }
 
   func hasInterest(_ subject: UnsafeRawBufferPointer) -> Bool {

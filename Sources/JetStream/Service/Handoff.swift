@@ -55,8 +55,9 @@ final class HandoffBatch: @unchecked Sendable {
   private(set) var requests: [APIRequest] = []
   private var nextRequest = 0
 
-  init(capacity: Int = 16 << 10) {
-    self.capacity = capacity
+  /// - Parameter expected: how many bytes it will probably hold.
+  init(expecting expected: Int) {
+    capacity = expected + max(expected / 4, 16 << 10)
     bytes = .allocate(byteCount: capacity, alignment: 16)
   }
 

@@ -33,6 +33,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   /// What goes to each loop at the end of the batch; the own place is for this loop.
   private var outgoing: [HandoffBatch?]
   private var spare: [HandoffBatch] = []
+  private var nextBatchBytes = 0
   /// Arrived, not handled yet.
   private var arrived: [HandoffBatch] = []
   /// Bytes that have arrived for streams and that the service does not know of.
@@ -42,6 +43,8 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   /// Records of this batch, on their way to the journal.
   private let records = JournalRecords(keeping: 512 << 10)
   private var isJournalFull = false
+  /// Space for the journal is missing: what is on its way waits, and nothing new is taken.
+  private(set) var shortage: String?
   /// Consumers with something to do.
   private var ready: [ConsumerRunner] = []
   /// Streams whose messages waited until nothing was in flight.
@@ -126,7 +129,8 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   /// Copies a message to the stream's loop.
   func hand(_ kind: HandoffKind, _ message: Message, to handle: StreamHandle) {
     let target = withoutCounting(handle.loop) { $0.index }
-    let isFull = withoutCounting(outgoing[target] ?? openBatch(target)) { batch in
+    if outgoing[target] == nil { openBatch(target) }
+    let isFull = withoutCounting(outgoing[target].unsafelyUnwrapped) { batch in
       batch.append(kind, handle, message)
       return batch.isFull
     }
@@ -140,14 +144,17 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     batch.append(request, for: handle)
   }
 
+  @discardableResult
   private func openBatch(_ target: Int) -> HandoffBatch {
-    let batch = spare.popLast() ?? HandoffBatch()
+    // Batches stay with the loop that reads them: one that reads none makes new ones, as large as the last.
+    let batch = spare.popLast() ?? HandoffBatch(expecting: nextBatchBytes)
     outgoing[target] = batch
     return batch
   }
 
   private func send(_ batch: HandoffBatch, to target: Int) {
     outgoing[target] = nil
+    nextBatchBytes = min(batch.byteCount, HandoffBatch.fullBytes)
     if target == index {
       arrived.append(batch)
     } else {
@@ -290,8 +297,10 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
 
   /// Sends a stream's entry on its way.
   func append(_ kind: UInt8, _ entry: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer, of runner: StreamRunner) {
-    records.add(owner: runner.handle.identifier, kind: kind, entry)
-    inFlight.append(kind, runner: runner, entry: entry, reply: reply)
+    assert(!runner.isOver, "a stream that has ended has nothing to say")
+    records.add(owner: withoutCounting(runner.handle) { $0.identifier }, kind: kind, entry)
+    inFlight.append(
+      kind, runner: runner, entryOffset: records.lastPayloadOffset, entryBytes: entry.count, reply: reply)
     if records.byteCount >= Self.recordBytes { flushRecords() }
   }
 
@@ -306,11 +315,14 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     if inFlight.isEmpty { action() } else { inFlight.appendFollowing(action) }
   }
 
+  /// Keeps a runner that ends until nothing of it is in flight.
+  func keepUntilSettled(_ runner: StreamRunner) { afterEverythingInFlight { withExtendedLifetime(runner) {} } }
+
   private func flushRecords() {
     guard !records.isEmpty, !isJournalFull, let journal = service.journal else { return }
     switch journal.append(batch: records, listener: listener) {
     case .queued(let last):
-      inFlight.assign(through: last)
+      inFlight.assign(through: last, records)
       journal.commit()
     case .full: isJournalFull = true
     case .refused(let failure): lose("\(failure)")
@@ -324,6 +336,9 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
       isJournalFull = false
       flushRecords()
     case .checkpointWanted(let sequence): upkeep(releasing: sequence)
+    case .shortage(let failure):
+      shortage = failure.map { "\($0)" }
+      if index == 0 { service.journalShortageChanged(shortage) }
     case .failed(let failure): lose("\(failure)")
     }
   }
@@ -331,9 +346,8 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   private func complete(through sequence: LogSequence) {
     while let item = inFlight.takeFirst(through: sequence) {
       if let runner = item.runner {
-        let (entry, reply) = inFlight.bytes(of: item)
+        let (entry, reply) = (inFlight.entry(of: item), inFlight.reply(of: item))
         runner._withUnsafeGuaranteedRef { $0.committed(item.kind, entry, reply: reply, item.sequence) }
-        runner.release()
       }
       item.action?()
       inFlight.settle(item)
@@ -354,7 +368,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     for runner in touched {
       runner.isTouched = false
       runner.settleUse()
-      if runner.hasMuchToCheckpoint { runner.checkpoint() }
+      if runner.hasMuchToCheckpoint, runner.shortage == nil { runner.checkpoint() }
     }
     touched.removeAll(keepingCapacity: true)
   }
@@ -365,9 +379,8 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     isJournalFull = false
     while let item = inFlight.takeFailed() {
       if let runner = item.runner {
-        let (_, reply) = inFlight.bytes(of: item)
+        let reply = inFlight.reply(of: item)
         runner._withUnsafeGuaranteedRef { $0.lost(reply, reason) }
-        runner.release()
       }
       inFlight.settle(item)
     }
@@ -465,7 +478,4 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     }
     if index == 0 { service.saveTable() }
   }
-
-  /// Calls `body` for every stream of this loop that the journal has something of.
-  func forEachDirty(_ body: (StreamRunner) -> Void) { dirty.values.forEach(body) }
 }

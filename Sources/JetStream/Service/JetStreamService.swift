@@ -12,7 +12,7 @@ import Reactor
 
 /// JetStream of the server: the accounts that have it, the loops' shares, the journal.
 ///
-/// Invariant: `accounts` and `journalProblem` are guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
+/// Invariant: `accounts`, `journalProblem`, `journalShortage` and `unserved` are guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
 /// whoever starts the server); counts are atomic; everything else is set before the loops run.
 public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked Sendable {
   public let server: Server
@@ -33,21 +33,28 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   private let lock: UnsafeMutablePointer<UInt32>
   private var accounts: [String: AccountJetStream] = [:]
   private var journalProblem: String?
+  private var journalShortage: String?
   private let counts: UnsafeMutablePointer<UInt64>
 
-  /// Streams of accounts that have no JetStream now.
-  var parked: [StreamHandle] = []
+  /// What the journal has lost; set before the loops run.
+  private(set) var journalDamage: [String] = []
+  /// Streams that are in the table and could not be opened; set before the loops run.
+  var unrecovered: [UInt64: MetaLog.Stream] = [:]
+  /// Streams of accounts that have no JetStream now; guarded by `lock`.
+  private var unserved: [UInt64: MetaLog.Stream] = [:]
   let batchLimits: BatchLimits
   let batchesInFlight = BatchesInFlight()
 
   // Loop 0.
-  /// All streams there are, so that they live.
-  var handles: [StreamHandle] = []
   var table = MetaLog.Table()
   private var detached: [String: AccountJetStream] = [:]
+  /// Streams whose stores are being closed, because their accounts have no JetStream now, or opened again.
+  var closing: Set<UInt64> = []
+  var opening: Set<UInt64> = []
   private var disabledListeners: [String: (Account, DisabledListener)] = [:]
   private var isSavingTable = false
-  private var tableSaved: LogSequence = 0
+  /// What the table's file contains.
+  var tableSaved: LogSequence = 0
   private var nextLoop = 0
 
   public init(server: Server, disk: any Disk = SystemDisk()) {
@@ -209,7 +216,6 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   func begin(_ journal: Journal) {
     self.journal = journal
     for loop in loops { loop.follow(journal) }
-    tableSaved = table.applied
   }
 
   public func stop(_ done: @escaping @Sendable () -> Void) {
@@ -217,10 +223,19 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     backups.stop()
     for account in sortedAccounts { account.unlisten() }
     closeStreams { [self] in
-      background.submit { [self] in
-        journal?.close()
-        server.logger.info("JetStream Shutdown")
-        done()
+      loops[0].worker.loop.submit { [self] in
+        let unsaved = table.applied > tableSaved ? table : nil
+        background.submit { [self] in
+          // The journal keeps what this cannot save.
+          if let unsaved,
+            (try? MetaLog.save(unsaved, to: location.table, directory: location.directory, disk: disk)) != nil
+          {
+            journal?.release(owner: MetaLog.owner, through: unsaved.applied)
+          }
+          journal?.close()
+          server.logger.info("JetStream Shutdown")
+          done()
+        }
       }
     }
   }
@@ -245,6 +260,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     accounts[account.name] = added
     csys_unlock(lock)
     added.listen(domain: options.domain)
+    resume(added)
   }
 
   private func disable(_ account: AccountJetStream) {
@@ -252,11 +268,21 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     csys_lock(lock)
     accounts[account.account.name] = nil
     csys_unlock(lock)
-    // What is stored waits for a start with JetStream in this account.
-    for handle in account.sortedStreams {
-      handle.isDeleted = true
-      handle.loop.worker.loop.submit { handle.runner?.suspend() }
-    }
+    suspend(account)
+  }
+
+  /// Whether a stream is stored whose account has no JetStream. Loop 0, or before the loops run.
+  func note(unserved stream: MetaLog.Stream, _ isUnserved: Bool) {
+    csys_lock(lock)
+    unserved[stream.identifier] = isUnserved ? stream : nil
+    csys_unlock(lock)
+  }
+
+  /// Streams of accounts that have no JetStream now. Any thread.
+  var unservedStreams: [MetaLog.Stream] {
+    csys_lock(lock)
+    defer { csys_unlock(lock) }
+    return Array(unserved.values)
   }
 
   // MARK: the table of streams
@@ -340,7 +366,6 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
 
   /// A stream takes nothing any more.
   func streamFailed(_ handle: StreamHandle, _ reason: String) {
-    csys_add64(counts + ServiceCounts.failures, 1)
     let advisory = Advisory.outOfStorage(
       server: server.serverName, serverID: server.serverID, stream: handle.name, cluster: "",
       handle.loop.advisoryHead())
@@ -362,15 +387,34 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     }
   }
 
-  /// Why the journal takes nothing any more. Any thread.
+  /// Space for the journal is missing, or there is some again (nil). Loop 0.
+  func journalShortageChanged(_ reason: String?) {
+    csys_lock(lock)
+    journalShortage = reason
+    csys_unlock(lock)
+    guard let reason else {
+      server.logger.info("JetStream journal has space again")
+      return
+    }
+    server.logger.error(
+      "JetStream journal has no space: \(reason). Streams in files take no messages until there is some")
+    for account in sortedAccounts {
+      for handle in account.sortedStreams { streamFailed(handle, reason) }
+    }
+  }
+
+  /// Why the journal takes nothing any more, or not now. Any thread.
   var journalFailure: String? {
     csys_lock(lock)
     defer { csys_unlock(lock) }
-    return journalProblem
+    return journalProblem ?? journalShortage
   }
 
-  /// The journal has lost records: streams cannot tell which of theirs.
-  func noteDamage(through sequence: LogSequence) { csys_add64(counts + ServiceCounts.failures, 1) }
+  /// The journal has lost records: not every stream can tell which of its own. Before the loops run.
+  func noteJournalDamage(_ text: String) {
+    server.logger.error("JetStream journal is damaged: \(text)")
+    journalDamage.append(text)
+  }
 
   /// Closes all streams on their loops.
   private func closeStreams(_ done: @escaping @Sendable () -> Void) {
@@ -446,16 +490,6 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   public func interestChanged(in subject: [UInt8], of account: Account) {
     self.account(named: account.name)?.interestChanged(in: subject)
   }
-
-  // MARK: advisories
-
-  /// Begins an advisory or metric; the caller adds fields and ends the object.
-  func beginAdvisory(_ type: StaticString, _ writer: inout JSONWriter) {
-    writer.beginObject()
-    writer.field("type", "\(APITypes.advisoryPrefix)\(type)")
-    writer.field("id", NUID.next())
-    writer.field("timestamp", Timestamp(unixNanoseconds: server.loops.clock.wallNanoseconds()))
-  }
 }
 
 /// The places of the counts.
@@ -465,8 +499,7 @@ private enum ServiceCounts {
   static var requests: Int { 2 }
   static var errors: Int { 3 }
   static var waiting: Int { 4 }
-  static var failures: Int { 5 }
-  static var journalFailed: Int { 6 }
-  static var ingest: Int { 7 }
-  static var count: Int { 8 }
+  static var journalFailed: Int { 5 }
+  static var ingest: Int { 6 }
+  static var count: Int { 7 }
 }

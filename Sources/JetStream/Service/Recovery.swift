@@ -23,7 +23,7 @@ extension JetStreamService {
       directory: location.journal, disk: disk, options: journalOptions, clock: server.loops.clock)
     var runners: [UInt64: StreamRunner] = [:]
     var retired: [UInt64: StreamRunner] = [:]
-    for stream in table.streams.values { runners[stream.identifier] = try open(stream) }
+    for stream in table.streams.values { runners[stream.identifier] = openIfPossible(stream) }
     while true {
       while let record = recovery.next() {
         if record.owner == MetaLog.owner {
@@ -33,9 +33,8 @@ extension JetStreamService {
         }
       }
       guard case .damaged(let first, let last) = recovery.ending else { break }
-      server.logger.error(
-        "JetStream journal is damaged: records \(first) to \(last) cannot be read and may be lost")
-      noteDamage(through: last)
+      noteJournalDamage("records \(first) to \(last) cannot be read and may be lost")
+      for runner in runners.values { runner.mayHaveLost = true }
       recovery.skipDamage()
     }
     let journal = try recovery.start()
@@ -72,6 +71,7 @@ extension JetStreamService {
         description: "\(location.table) is damaged: JetStream does not start, so that nothing is taken for deleted")
     }
     self.table = table
+    tableSaved = table.applied
   }
 
   private func replayTable(
@@ -85,11 +85,24 @@ extension JetStreamService {
     }
     table.applied = record.sequence
     let after = Set(table.streams.keys)
-    for identifier in after.subtracting(before) { runners[identifier] = try open(table.streams[identifier]!) }
+    for identifier in after.subtracting(before) { runners[identifier] = openIfPossible(table.streams[identifier]!) }
     for identifier in before.subtracting(after) { retired[identifier] = runners.removeValue(forKey: identifier) }
     for identifier in after.intersection(before) {
       guard let runner = runners[identifier], let stream = table.streams[identifier] else { continue }
       if runner.configuration != stream.configuration { runner.replay(configuration: stream.configuration) }
+    }
+  }
+
+  /// A stream whose files cannot be read at all does not keep the others from being served; its files, and what the
+  /// journal has of it, stay for the next start.
+  private func openIfPossible(_ stream: MetaLog.Stream) -> StreamRunner? {
+    do {
+      return try open(stream)
+    } catch {
+      server.logger.error(
+        "JetStream stream '\(stream.account) > \(stream.configuration.name)' could not be recovered: \(error)")
+      unrecovered[stream.identifier] = stream
+      return nil
     }
   }
 
@@ -125,11 +138,10 @@ extension JetStreamService {
       let handle = runner.handle
       guard isListed(handle.account) else {
         // The account has no JetStream now: what is stored waits for it.
-        parked.append(handle)
+        suspend(handle)
         continue
       }
       handle.account.add(handle)
-      handles.append(handle)
       let loop = handle.loop
       loop.worker.loop.submit { runner.begin() }
     }
@@ -174,6 +186,7 @@ extension StreamRunner {
     case .put, .delete, .purge:
       output.removeAll()
       do {
+        if mayHaveLost { try noteGap(before: kind, entry) }
         _ = try rules.apply(StreamEntryKind(rawValue: kind)!, entry, output: &output)
       } catch {
         fail("\(error)")
@@ -192,8 +205,18 @@ extension StreamRunner {
       } catch {
         loop.service.server.logger.error("JetStream stream '\(handle.name)': a consumer's record cannot be read")
       }
-    case .consumerReset, nil: break
+    case nil: break
     }
+  }
+
+  /// The journal has lost records, perhaps of this stream: between its last message and the next one, messages are
+  /// missing that had been acknowledged.
+  private func noteGap(before kind: UInt8, _ entry: UnsafeRawBufferPointer) throws(StoreError) {
+    guard kind == StreamEntryKind.put.rawValue, let put = PutEntry(entry) else { return }
+    mayHaveLost = false
+    // An atomic batch that has begun before goes on.
+    if rules.isStaging { return }
+    try store.lose(through: put.sequence - 1)
   }
 
   func replay(configuration: StreamConfiguration) {

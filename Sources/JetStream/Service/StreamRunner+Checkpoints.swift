@@ -4,7 +4,7 @@ import MessageStore
 // consumers with their states.
 
 extension StreamRunner {
-  var isClean: Bool { appliedLog <= checkpointedLog && !isCheckpointing }
+  var isClean: Bool { appliedLog <= checkpointedLog && !isCheckpointing && shortage == nil }
 
   /// Enough has come since the last one to be worth the next.
   var hasMuchToCheckpoint: Bool {
@@ -13,7 +13,7 @@ extension StreamRunner {
 
   /// Much has come since the last one, or it is long ago.
   func wantsCheckpoint(at now: Int64) -> Bool {
-    if hasMuchToCheckpoint { return true }
+    if hasMuchToCheckpoint || shortage != nil { return true }
     if dirtySince == 0 { dirtySince = now }
     return now - dirtySince > 30_000_000_000
   }
@@ -23,22 +23,33 @@ extension StreamRunner {
   /// A consumer's state is ahead of the journal by what is in flight. So the states are taken first, and the checkpoint
   /// is made when all that is in flight now has been applied, and nothing after it.
   func checkpoint() {
-    guard isLogged, !isCheckpointing, !isOver, failure == nil, appliedLog > checkpointedLog || hasUnloggedState else {
-      return
-    }
+    guard isLogged, !isCheckpointing, !isOver, failure == nil,
+      appliedLog > checkpointedLog || hasUnloggedState || shortage != nil
+    else { return }
     isCheckpointing = true
     let consumers = consumerCheckpoints()
     loop.afterEverythingInFlight { [self] in
-      guard let job = prepareCheckpoint(consumers) else {
+      guard let job = prepareCheckpoint(consumers, inSlices: true) else {
         isCheckpointing = false
         return
       }
       bytesSinceCheckpoint = 0
       dirtySince = 0
+      carryOut(job)
+    }
+  }
+
+  /// Copies what the job needs a bit a turn, so that messages need not wait for it, and then has it run.
+  private func carryOut(_ job: StoreJob) {
+    if isOver {
+      isCheckpointing = false
+    } else if store.continueCheckpoint(job) {
       loop.service.background.submit { [self] in
         job.run()
         loop.worker.loop.submit { [self] in finishCheckpoint(job) }
       }
+    } else {
+      loop.worker.loop.submit { [self] in carryOut(job) }
     }
   }
 
@@ -54,33 +65,44 @@ extension StreamRunner {
     }
   }
 
-  private func prepareCheckpoint(_ consumers: [RecoveredConsumer]) -> StoreJob? {
+  private func prepareCheckpoint(_ consumers: [RecoveredConsumer], inSlices: Bool = false) -> StoreJob? {
     guard !isOver, failure == nil else { return nil }
     var attachment = RecoveredConsumer.Attachment()
     attachment.rules = rules.checkpointState()
     attachment.nextNumber = nextConsumerNumber
     attachment.consumers = consumers
     do {
-      return try store.prepareCheckpoint(appliedLog: appliedLog, attachment: attachment.encoded())
+      let job = try store.prepareCheckpoint(
+        appliedLog: appliedLog, attachment: attachment.encoded(), inSlices: inSlices)
+      noteShortage()
+      return job
     } catch {
       fail("\(error)")
       return nil
     }
   }
 
-  private func finishCheckpoint(_ job: StoreJob) {
+  /// The one that is made when everything that was in flight has been applied, and nothing follows.
+  func prepareLastCheckpoint() -> StoreJob? { prepareCheckpoint(consumerCheckpoints()) }
+
+  /// False when there is no checkpoint.
+  @discardableResult
+  func finishCheckpoint(_ job: StoreJob, maintaining: Bool = true) -> Bool {
     isCheckpointing = false
-    guard !isOver else { return }
+    guard !isOver else { return false }
     do {
-      try store.finish(job)
+      let isDone = try store.finish(job)
+      noteShortage()
+      guard isDone else { return false }
     } catch {
       fail("\(error)")
-      return
+      return false
     }
-    guard let applied = job.appliedLog else { return }
+    guard let applied = job.appliedLog else { return false }
     checkpointedLog = applied
     loop.service.journal?.release(owner: handle.identifier, through: applied)
-    maintain()
+    if maintaining { maintain() }
+    return true
   }
 
   /// Gives space back that removed messages leave, one job after the other.
@@ -101,7 +123,12 @@ extension StreamRunner {
         isCheckpointing = false
         guard !isOver else { return }
         do {
-          try store.finish(job)
+          guard try store.finish(job) else {
+            loop.service.server.logger.warning(
+              "JetStream stream '\(handle.account.name) > \(handle.name)': space that removed messages leave could not "
+                + "be given back, tried again later: \(job.failure.map { "\($0)" } ?? "")")
+            return
+          }
         } catch {
           fail("\(error)")
           return
@@ -124,9 +151,9 @@ extension StreamRunner {
   /// The server ends: a last checkpoint makes the next start quick. Nothing may be in flight.
   func shutDown() {
     guard !isOver else { return }
-    if isLogged, appliedLog > checkpointedLog, !isCheckpointing, let job = prepareCheckpoint(consumerCheckpoints()) {
+    if isLogged, appliedLog > checkpointedLog, !isCheckpointing, let job = prepareLastCheckpoint() {
       job.run()
-      finishCheckpoint(job)
+      finishCheckpoint(job, maintaining: false)
     }
     end()
     try? store.close()

@@ -41,11 +41,7 @@ extension StreamRunner {
   // MARK: the stream
 
   private func created(_ request: APIRequest) {
-    if request.isRepeatedCreate {
-      request.answer(StreamCreateAnswer(information(), didCreate: true).answer(), on: loop)
-      return
-    }
-    publish(Advisory.stream(handle.name, .create, loop.advisoryHead()))
+    if !request.isRepeatedCreate { publish(Advisory.stream(handle.name, .create, loop.advisoryHead())) }
     request.answer(StreamCreateAnswer(information(), didCreate: true).answer(), on: loop)
   }
 
@@ -129,14 +125,15 @@ extension StreamRunner {
   private func purge(_ request: APIRequest) throws(JetStreamError) {
     var wanted = StreamPurgeRequest()
     if request.hasJSON {
-      wanted = try request.payload.withUnsafeBytes { bytes in
-        Result { () throws(JetStreamError) in
-          try StreamPurgeRequest.decodePurge(bytes, isStrict: loop.service.options.strict)
-        }
-      }.get()
+      wanted = try request.decoded { (bytes) throws(JetStreamError) in
+        try StreamPurgeRequest.decodePurge(bytes, isStrict: loop.service.options.strict)
+      }
     }
+    let last = rules.proposedSequence
+    var isFirst = true
     try change(request) { (rules, output) throws(JetStreamError) in
-      try rules.proposePurge(wanted, output: &output)
+      defer { isFirst = false }
+      return try rules.proposePurge(wanted, through: last, isFirst: isFirst, output: &output)
     }
   }
 
@@ -166,7 +163,7 @@ extension StreamRunner {
     switch try propose(&rules, &output) {
     case .journal:
       expectChange(request)
-      append(output.entries, reply: UnsafeRawBufferPointer(start: nil, count: 0))
+      append(output.entries, reply: .empty)
     case .answer:
       answerInOrder { runner in
         if request.subject.operation == .streamPurge {

@@ -46,6 +46,13 @@ final class StreamRunner: @unchecked Sendable {
   var bytesSinceCheckpoint = 0
   /// Why it takes nothing any more.
   private(set) var failure: String?
+  /// Space is missing: it takes nothing until a checkpoint could be made.
+  private(set) var shortage: String?
+  /// What was lost that cannot be counted as messages; for `/healthz`, until the next start.
+  var damage: String? { store.recovery.damage }
+  /// Lost messages that have been told.
+  private var toldLost = LostMessages()
+  private var isTellingLost = false
   var isOver = false
   private var tickTimer: TimerToken?
   private var tickDue = Int64.max
@@ -55,6 +62,8 @@ final class StreamRunner: @unchecked Sendable {
   private var answerBytes: [UInt8] = []
   /// Room for the header of a direct get's answer.
   var getHeader: [UInt8] = []
+  /// The journal lacks records that may have been this stream's; until its next message is replayed.
+  var mayHaveLost = false
   /// Consumers as recovery finds them, before they run.
   var recovering: [UInt64: RecoveredConsumer] = [:]
 
@@ -122,7 +131,7 @@ final class StreamRunner: @unchecked Sendable {
     }
   }
 
-  private func unlisten() {
+  func unlisten() {
     for listener in listeners.values { account.unlisten(listener, retire: loop.service.server.retire) }
     listeners = [:]
   }
@@ -147,8 +156,8 @@ final class StreamRunner: @unchecked Sendable {
       subject: message.subjectBytes, reply: reply,
       header: UnsafeRawBufferPointer(rebasing: body[..<message.headerLength]),
       payload: UnsafeRawBufferPointer(rebasing: body[message.headerLength...]))
-    if let failure {
-      answer(.refused(.streamStoreFailed(failure)), to: reply)
+    if let refusal {
+      answer(.refused(.streamStoreFailed(refusal)), to: reply)
       return
     }
     rules.resources = withoutCounting(loop.service) { $0.resources(for: self) }
@@ -168,9 +177,8 @@ final class StreamRunner: @unchecked Sendable {
 
   /// Sends entries on their way; the reply belongs to the last one.
   func append(_ entries: StreamEntries, reply: UnsafeRawBufferPointer) {
-    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
     for index in 0..<entries.count {
-      let own = index == entries.count - 1 ? reply : nothing
+      let own = index == entries.count - 1 ? reply : .empty
       entries.withEntry(index) { append(entries.kind(index), $0, reply: own) }
     }
   }
@@ -217,8 +225,7 @@ final class StreamRunner: @unchecked Sendable {
   private static func nextTick(_ rules: inout StreamRules) -> Int64 { rules.nextTick ?? .max }
 
   private func send(_ payload: UnsafeRawBufferPointer, to subject: UnsafeRawBufferPointer) {
-    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-    _ = loop.send(to: subject, showing: nothing, reply: nothing, header: nothing, payload: payload, in: account)
+    _ = loop.send(to: subject, showing: .empty, reply: .empty, header: .empty, payload: payload, in: account)
   }
 
   /// What waited until nothing was in flight.
@@ -258,7 +265,7 @@ final class StreamRunner: @unchecked Sendable {
   private func apply(_ kind: StreamEntryKind, _ entry: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer) {
     switch kind {
     case .put, .delete, .purge: applyChange(kind, entry, reply: reply)
-    case .consumer, .consumerDeleted, .consumerDelta, .consumerReset: break
+    case .consumer, .consumerDeleted, .consumerDelta: break
     }
   }
 
@@ -292,6 +299,7 @@ final class StreamRunner: @unchecked Sendable {
     if isOver { return }
     countUse()
     scheduleTick()
+    if store.shortage != nil { noteShortage() }
   }
 
   /// Purges and removals that were asked for, in the order of their entries.
@@ -364,9 +372,8 @@ final class StreamRunner: @unchecked Sendable {
     message.subject.withUnsafeBytes { subject in
       message.header.withUnsafeBytes { header in
         message.payload.withUnsafeBytes { payload in
-          let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
           _ = loop.send(
-            to: subject, showing: nothing, reply: nothing, header: header, payload: payload, in: account)
+            to: subject, showing: .empty, reply: .empty, header: header, payload: payload, in: account)
         }
       }
     }
@@ -409,7 +416,7 @@ final class StreamRunner: @unchecked Sendable {
       fail("\(error)")
       return
     }
-    append(output.entries, reply: UnsafeRawBufferPointer(start: nil, count: 0))
+    append(output.entries, reply: .empty)
     carryOut()
     countUse()
     scheduleTick()
@@ -429,7 +436,7 @@ final class StreamRunner: @unchecked Sendable {
     } catch {
       fail("\(error)")
     }
-    append(output.entries, reply: UnsafeRawBufferPointer(start: nil, count: 0))
+    append(output.entries, reply: .empty)
     carryOut()
     isSilent = configuration.noAcknowledgement
     releaseUnneeded()
@@ -444,9 +451,12 @@ final class StreamRunner: @unchecked Sendable {
 
   /// Reads the store; what cannot be read is logged and nil.
   func reading<Result>(_ body: () throws(StoreError) -> Result?) -> Result? {
+    defer { if store.lostCount != toldLost.count { tellLost() } }
     do {
       return try body()
     } catch {
+      // What is damaged is told as lost.
+      if case .damaged = error { return nil }
       loop.service.server.logger.error("JetStream stream '\(account.name) > \(handle.name)': \(error)")
       return nil
     }
@@ -458,9 +468,53 @@ final class StreamRunner: @unchecked Sendable {
     guard bytes != countedBytes else { return }
     handle.account.addUse(Int64(bitPattern: bytes &- countedBytes), inMemory: !isLogged)
     countedBytes = bytes
+    if store.lostCount != toldLost.count { tellLost() }
+  }
+
+  /// Messages could not be read: says so soon. Whoever reads now may be a consumer in the middle of its work.
+  private func tellLost() {
+    guard !isTellingLost else { return }
+    isTellingLost = true
+    worker.loop.submit { [weak self] in self?.tellLostNow() }
+  }
+
+  private func tellLostNow() {
+    isTellingLost = false
+    let lost = store.state.lost ?? LostMessages()
+    let new = Set(lost.sequences).subtracting(toldLost.sequences).sorted()
+    let count = lost.count > toldLost.count ? lost.count - toldLost.count : UInt64(new.count)
+    let bytes = lost.bytes - min(lost.bytes, toldLost.bytes)
+    toldLost = lost
+    guard count > 0, !isOver else { return }
+    let listed = new.prefix(20).map(String.init).joined(separator: ", ") + (count > 20 ? ", ..." : "")
+    loop.service.server.logger.error(
+      "JetStream stream '\(account.name) > \(handle.name)': \(count) messages cannot be read and are lost: \(listed)")
+    publish(
+      Advisory.messagesLost(
+        LostData(sequences: new, bytes: bytes), count: count, stream: handle.name, loop.advisoryHead()))
+    for consumer in consumers.values { consumer.removed(new) }
+    countUse()
   }
 
   // MARK: failure and end
+
+  /// Why it takes no messages now.
+  private var refusal: String? { failure ?? shortage ?? (isLogged ? loop.shortage : nil) }
+
+  /// The store has no space, or has some again.
+  func noteShortage() {
+    let reason = store.shortage.map { "\($0)" }
+    guard (reason == nil) != (shortage == nil) else { return }
+    shortage = reason
+    let logger = loop.service.server.logger
+    if let reason {
+      logger.error("JetStream stream '\(account.name) > \(handle.name)' has no space: \(reason)")
+      loop.service.streamFailed(handle, reason)
+      loop.noteDirty(self)
+    } else {
+      logger.info("JetStream stream '\(account.name) > \(handle.name)' has space again")
+    }
+  }
 
   /// Takes nothing any more: what was acknowledged stays readable.
   func fail(_ reason: String) {
@@ -470,14 +524,10 @@ final class StreamRunner: @unchecked Sendable {
     loop.service.streamFailed(handle, reason)
   }
 
-  /// Ends because the account has no JetStream any more; the data stay.
-  func suspend() {
-    prepareShutDown()
-    loop.afterEverythingInFlight { [self] in
-      shutDown()
-      loop.forget(self)
-      handle.runner = nil
-    }
+  /// What the store holds does not count any more.
+  func forgetUse() {
+    handle.account.addUse(-Int64(bitPattern: countedBytes), inMemory: !isLogged)
+    countedBytes = 0
   }
 
   /// The stream is deleted.
@@ -489,8 +539,7 @@ final class StreamRunner: @unchecked Sendable {
     }
     publish(Advisory.stream(handle.name, .delete, loop.advisoryHead()))
     consumers = [:]
-    handle.account.addUse(-Int64(bitPattern: countedBytes), inMemory: !isLogged)
-    countedBytes = 0
+    forgetUse()
     handle.runner = nil
     loop.forget(self)
     loop.service.removeFiles(of: handle, store)
@@ -498,13 +547,13 @@ final class StreamRunner: @unchecked Sendable {
 
   func end() {
     isOver = true
+    loop.keepUntilSettled(self)
     rules.close()
     unlisten()
     handle.answersDirectGets = false
     if let tickTimer { worker.loop.cancel(tickTimer) }
     tickTimer = nil
     for consumer in consumers.values { consumer.end() }
-    for message in held { message.withMessage { _ in } }
     held = []
   }
 
@@ -515,39 +564,5 @@ final class StreamRunner: @unchecked Sendable {
   func recovered(through log: LogSequence, checkpointed: LogSequence) {
     appliedLog = max(appliedLog, log)
     checkpointedLog = checkpointed
-  }
-}
-
-/// A message that waits, with its bytes.
-private struct HeldMessage {
-  private let bytes: [UInt8]
-  private let subjectLength: Int
-  private let replyLength: Int
-  private let hasReply: Bool
-  private let headerLength: Int
-  private let size: Int
-
-  init(_ message: Message) {
-    subjectLength = message.subjectLength
-    hasReply = message.reply != nil
-    replyLength = hasReply ? message.replyLength : 0
-    headerLength = message.headerLength
-    size = message.size
-    let padding = [UInt8](repeating: 0, count: HandoffBatch.padding)
-    bytes =
-      Array(message.subjectBytes) + padding + (hasReply ? Array(message.replyBytes) : []) + padding
-      + Array(message.bodyBytes) + padding
-  }
-
-  func withMessage(_ body: (Message) -> Void) {
-    bytes.withUnsafeBytes { bytes in
-      let subject = bytes.baseAddress!
-      let reply = subject + subjectLength + HandoffBatch.padding
-      let start = reply + replyLength + HandoffBatch.padding
-      body(
-        Message(
-          subject: subject, subjectLength: subjectLength, reply: hasReply ? reply : nil, replyLength: replyLength,
-          headerLength: headerLength, body: start, size: size))
-    }
   }
 }

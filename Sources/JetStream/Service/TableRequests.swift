@@ -41,9 +41,7 @@ extension JetStreamService {
   }
 
   private func requestDropped(_ request: APIRequest, on loop: JetStreamLoop) {
-    let now = Timestamp(unixNanoseconds: loop.wallNow)
-    let advisory = Advisory.limitReached(
-      server: server.serverName, dropped: 1, AdvisoryHead(id: NUID.next(), time: now, domain: domain))
+    let advisory = Advisory.limitReached(server: server.serverName, dropped: 1, loop.advisoryHead())
     loop.publish(advisory, in: request.account.account)
   }
 
@@ -79,7 +77,7 @@ extension JetStreamService {
       overlaps: { subjects, excluded in
         configurations.contains { other in
           other.name != excluded
-            && other.subjects.contains { taken in subjects.contains { Self.collide($0, taken) } }
+            && other.subjects.contains { taken in subjects.contains { Subject.collide($0, taken) } }
         }
       })
     result.duplicateWindowLimit = options.limits.duplicateWindowNanoseconds
@@ -89,14 +87,6 @@ extension JetStreamService {
     result.serverMaximum = StorageAmounts(memory: maximumMemory, file: maximumStorage)
     result.streamCount = configurations.count
     return result
-  }
-
-  private static func collide(_ left: String, _ right: String) -> Bool {
-    var left = left
-    var right = right
-    return left.withUTF8 { left in
-      right.withUTF8 { Subject.collide(UnsafeRawBufferPointer(left), UnsafeRawBufferPointer($0)) }
-    }
   }
 
   /// Bytes that streams with a limit may take.
@@ -140,6 +130,9 @@ extension JetStreamService {
       loops[0].hand(request, to: handle)
     case .create(let configuration):
       try refuseUnsupported(configuration)
+      if table.streams.values.contains(where: { $0.account == account.name && $0.configuration.name == name }) {
+        throw .streamCreate("a stream of this name is stored and is not served now")
+      }
       let stream = MetaLog.Stream(
         account: account.account.name, identifier: table.nextIdentifier,
         created: server.loops.clock.wallNanoseconds(), configuration: configuration)
@@ -251,12 +244,6 @@ extension StreamConfiguration {
   /// Whether messages of a subject or pattern are stored here; the empty one stands for all.
   fileprivate func listens(to subject: String) -> Bool {
     if subject.isEmpty { return true }
-    var wanted = subject
-    return subjects.contains { own in
-      var own = own
-      return wanted.withUTF8 { wanted in
-        own.withUTF8 { Subject.collide(UnsafeRawBufferPointer(wanted), UnsafeRawBufferPointer($0)) }
-      }
-    }
+    return subjects.contains { Subject.collide(subject, $0) }
   }
 }

@@ -11,7 +11,6 @@ public enum StreamEntryKind: UInt8, Sendable {
   case consumerDeleted = 17
   /// What consumers delivered, and what was acknowledged.
   case consumerDelta = 18
-  case consumerReset = 19
 }
 
 /// What is noted with a message in its entry. Numbers are on disk: they never change.
@@ -127,7 +126,7 @@ struct DeleteEntry: Equatable {
 struct PurgeEntry: Equatable {
   /// Nothing behind it is removed.
   var through: UInt64
-  /// The newest messages that stay.
+  /// The newest messages that stay. Always 0 today: what stays is behind `through`.
   var keep: UInt64
   /// The stream's last sequence is at least this afterwards.
   var lastSequence: UInt64

@@ -26,7 +26,7 @@ extension StreamRules {
       let applied: Result<Void, StoreError> = entry.withUnsafeBytes { bytes in
         guard let put = PutEntry(bytes) else { return .success(()) }
         do throws(StoreError) {
-          _ = try applyMessage(put, UnsafeRawBufferPointer(start: nil, count: 0), output: &output)
+          _ = try applyMessage(put, .empty, output: &output)
           return .success(())
         } catch {
           return .failure(error)
@@ -60,7 +60,7 @@ extension StreamRules {
     if put.sequence > proposedSequence || isReplaying { takeOver(put) }
     let isStored = isNew && isKept
     if isKept { try noteTimes(put, isStored: isStored) }
-    if put.sequence == store.lastSequence {
+    if put.sequence == store.lastSequence, !(isReplaying && removesSilently) {
       try enforceLimits(on: put.subject, output: &output)
     } else if isReplaying, configuration.maximumMessagesPerSubject > 0 {
       replayedSubjects.insert(Array(put.subject))

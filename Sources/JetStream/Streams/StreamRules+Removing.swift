@@ -6,24 +6,38 @@ import MessageStore
 extension StreamRules {
   /// Decides about a purge; `Applied.purged` tells how many left.
   ///
+  /// Which messages stay with `keep` is decided here, by the store: it may hold other ones when the entry is applied
+  /// again after a crash. So what came before the request must have been applied; the answer is `wait` otherwise.
+  ///
+  /// - Parameters:
+  ///   - last: `proposedSequence` when the request came. Nothing behind it is removed.
+  ///   - isFirst: false after `wait`, when everything that was in flight has been applied.
   /// - Throws: the error to be answered.
   public mutating func proposePurge(
-    _ request: StreamPurgeRequest, output: inout StreamOutput
+    _ request: StreamPurgeRequest, through last: UInt64, isFirst: Bool = true, output: inout StreamOutput
   ) throws(JetStreamError) -> Proposal {
     if configuration.isSealed { throw .streamSealed }
     if configuration.denyPurge { throw .streamPurgeFailed("stream purge not permitted") }
-    var entry = PurgeEntry(
-      through: proposedSequence, keep: request.keep, lastSequence: 0, subject: Array(request.subject.utf8))
+    var entry = PurgeEntry(through: last, keep: 0, lastSequence: 0, subject: Array(request.subject.utf8))
+    var keep = request.keep
     let isEverything = request.subject.isEmpty || request.subject == ">"
     if isEverything { entry.subject = [] }
     if request.sequence == 1 {
       entry.through = 0
     } else if request.sequence > 1 {
-      entry.through = min(proposedSequence, request.sequence - 1)
+      entry.through = min(last, request.sequence - 1)
       if isEverything {
-        entry.keep = 0
+        keep = 0
         entry.lastSequence = request.sequence - 1
         proposedSequence = max(proposedSequence, entry.lastSequence)
+      }
+    }
+    if keep > 0 {
+      if isFirst, !isSettled { return .wait }
+      do throws(StoreError) {
+        entry.through = try store.purgeBound(entry.filters, through: entry.through, keep: keep)
+      } catch {
+        throw .streamPurgeFailed("\(error)")
       }
     }
     removalsInFlight += 1
@@ -53,8 +67,7 @@ extension StreamRules {
 
   mutating func applyPurge(_ entry: PurgeEntry, output: inout StreamOutput) throws(StoreError) -> Applied {
     if !isReplaying { removalsInFlight -= 1 }
-    let filters = entry.subject.isEmpty ? SubjectFilters.everything : SubjectFilters(bytes: [entry.subject])
-    let count = try purge(filters, entry.subject, through: entry.through, keep: entry.keep, output: &output)
+    let count = try purge(entry.filters, entry.subject, through: entry.through, keep: entry.keep, output: &output)
     if entry.lastSequence > store.lastSequence { try store.skip(through: entry.lastSequence) }
     return .purged(count)
   }
@@ -85,4 +98,8 @@ extension StreamRules {
   public mutating func release(_ sequence: UInt64) throws(StoreError) -> Bool {
     try store.remove(sequence) != nil
   }
+}
+
+extension PurgeEntry {
+  var filters: SubjectFilters { subject.isEmpty ? .everything : SubjectFilters(bytes: [subject]) }
 }

@@ -5,13 +5,21 @@ import MessageStore
 
 extension StreamRules {
   /// Call when all entries of the journal have been applied after a start, also without any: enforces limits that
-  /// replay left alone and finds what expires and what is scheduled.
+  /// replay left alone, or has the first `tick` do it, and finds what expires and what is scheduled.
   ///
   /// - Parameter findsTimes: false if what expires and what is scheduled has been noted message by message.
   public mutating func finishReplay(findsTimes: Bool = true, output: inout StreamOutput) throws(StoreError) {
     stagedEntries = []
     proposedSequence = max(proposedSequence, store.lastSequence)
     proposedTimestamp = max(proposedTimestamp, store.lastTimestamp)
+    if removesSilently { limitsAreDue = true } else { try enforceReplayedLimits(output: &output) }
+    if findsTimes { try self.findTimes() } else { findAge() }
+    isReplaying = false
+  }
+
+  /// Enforces limits that replay left alone.
+  mutating func enforceReplayedLimits(output: inout StreamOutput) throws(StoreError) {
+    limitsAreDue = false
     for subject in replayedSubjects {
       try Self.withBytes(subject) { subject throws(StoreError) in
         try enforceSubjectLimit(subject, output: &output)
@@ -19,8 +27,6 @@ extension StreamRules {
     }
     replayedSubjects = []
     try enforceStreamLimits(output: &output)
-    if findsTimes { try findTimes() } else { findAge() }
-    isReplaying = false
   }
 
   /// Looks for messages that expire and for schedules that are not known.
@@ -64,14 +70,25 @@ extension StreamRules {
     prepareTransforms()
     endBatches(atomic: !new.allowAtomicPublish, fast: !new.allowBatchPublish)
     let limit = new.maximumMessagesPerSubject
-    if limit > 0, old.maximumMessagesPerSubject <= 0 || limit < old.maximumMessagesPerSubject {
+    if isReplaying, removesSilently {
+      noteSubjectsForReplay()
+    } else if limit > 0, old.maximumMessagesPerSubject <= 0 || limit < old.maximumMessagesPerSubject {
       try enforceSubjectLimits(output: &output)
     }
-    try enforceStreamLimits(output: &output)
+    if !isReplaying || !removesSilently { try enforceStreamLimits(output: &output) }
     if new.maximumAge != old.maximumAge || new.allowMessageTTL != old.allowMessageTTL
       || new.allowMessageSchedules != old.allowMessageSchedules
     {
       try findTimes()
+    }
+  }
+
+  /// Replay is not over: the limits of all subjects are enforced later.
+  private mutating func noteSubjectsForReplay() {
+    guard configuration.maximumMessagesPerSubject > 0 else { return }
+    store.subjectTotals(.everything) { subject, _ in
+      replayedSubjects.insert(Array(subject))
+      return true
     }
   }
 

@@ -14,6 +14,7 @@ extension StreamRules {
 
   /// When `tick` must be called next, nanoseconds since 1970; nil: not before something else happens.
   public var nextTick: Int64? {
+    if limitsAreDue { return 0 }
     var earliest = ageDue ?? .max
     if let time = expiries.earliest { earliest = min(earliest, time) }
     if let time = schedules.earliest { earliest = min(earliest, time) }
@@ -38,6 +39,7 @@ extension StreamRules {
     expireBatches(now: now, output: &output)
     try expireByAge(now: now, output: &output)
     try expireByTTL(now: now, output: &output)
+    if limitsAreDue { try enforceReplayedLimits(output: &output) }
     if configuration.allowMessageSchedules { runSchedules(now: now, output: &output) }
   }
 
@@ -78,7 +80,9 @@ extension StreamRules {
       due.append(item)
     }
     for item in due.sorted(by: { $0.sequence < $1.sequence }) {
-      guard let message = try store.load(item.sequence), message.flags & StoredFlags.hasTTL != 0 else { continue }
+      guard let message = try store.next(from: item.sequence, matching: .everything),
+        message.sequence == item.sequence, message.flags & StoredFlags.hasTTL != 0
+      else { continue }
       try expire(message, now: now, output: &output)
     }
   }

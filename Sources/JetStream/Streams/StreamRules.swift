@@ -28,6 +28,11 @@ public struct StreamRules {
   var isReplaying = true
   /// Subjects of messages that replay met in the store already: their limits are enforced at its end.
   var replayedSubjects: Set<[UInt8]> = []
+  /// The first `tick` enforces limits that replay left alone.
+  var limitsAreDue = false
+  /// Messages are removed without an entry: when consumers are through with them, or when they expire. After a crash they
+  /// are back until that happens again; limits must not remove others in their place meanwhile.
+  var removesSilently: Bool { configuration.retention != .limits || configuration.allowMessageTTL }
 
   var duplicates = DuplicateTable()
   /// The identifier of the last message, empty for one without (FEATURES 5.062).
@@ -41,6 +46,7 @@ public struct StreamRules {
   var fastBatches = FastBatches()
   /// Entries of an atomic batch whose last one is still to come.
   var stagedEntries: [[UInt8]] = []
+  var isStaging: Bool { !stagedEntries.isEmpty }
 
   /// What the account and the server have left; to be kept up to date by the owner.
   public var resources = StreamResources()
@@ -87,7 +93,7 @@ public struct StreamRules {
     case .purge:
       guard let entry = PurgeEntry(entry) else { return .ignored }
       return try applyPurge(entry, output: &output)
-    case .consumer, .consumerDeleted, .consumerDelta, .consumerReset: return .ignored
+    case .consumer, .consumerDeleted, .consumerDelta: return .ignored
     }
   }
 

@@ -10,7 +10,8 @@ public final class StoreJob: @unchecked Sendable {
   }
 
   let kind: Kind
-  var failure: SystemError?
+  /// Why it did not come to its end; set by `run`.
+  public private(set) var failure: SystemError?
 
   init(_ kind: Kind) { self.kind = kind }
 
@@ -26,8 +27,12 @@ public final class StoreJob: @unchecked Sendable {
       case .checkpoint(let job): try job.run()
       case .compaction(let job): try job.run()
       }
+    } catch let error as SystemError {
+      failure = error
+    } catch StoreError.unreadable(let error) {
+      failure = error
     } catch {
-      failure = error as? SystemError ?? SystemError("checkpoint", code: 5)
+      failure = SystemError("checkpoint", code: 5)
     }
   }
 }

@@ -14,6 +14,8 @@ public struct StoreRecovery: Sendable {
   public var appliedLog: UInt64 = 0
   /// What the caller had written with that checkpoint.
   public var attachment: [UInt8] = []
+  /// What cannot be counted as lost messages: what only the checkpoint knew is gone.
+  public var damage: String?
   /// What was wrong, for the log: one line each.
   public var notes: [String] = []
 }

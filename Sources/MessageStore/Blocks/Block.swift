@@ -29,6 +29,8 @@ final class Block {
   var dead = DeadSet()
   /// A record could not be read: its block is never compacted.
   var hasDamage = false
+  /// Attempts to rewrite it that could not be written or read.
+  var failedCompactions = 0
   /// No more records.
   var isSealed = false
 
@@ -177,6 +179,7 @@ struct BlockHeader: Equatable {
 enum StoreFiles {
   static let checkpoint = "checkpoint"
   static let newCheckpoint = "checkpoint.new"
+  static let checkpointCopy = "checkpoint.copy"
   static func block(_ id: UInt64) -> String { "\(id).blk" }
   static func sidecar(_ id: UInt64) -> String { "\(id).idx" }
   static func subjects(_ number: UInt64) -> String { "subjects.\(number)" }

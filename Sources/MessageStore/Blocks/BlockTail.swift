@@ -32,7 +32,9 @@ struct BlockTail {
   /// Room for `size` more bytes; the pointer is valid until the next call.
   mutating func room(_ size: Int) -> UnsafeMutableRawPointer {
     if count + size > capacity {
-      capacity = max(count + size, min(capacity * 2, 64 << 10), 4096)
+      // More than 64 KiB only wait for want of space.
+      let more = capacity < 64 << 10 ? min(capacity * 2, 64 << 10) : count > 64 << 10 ? capacity + capacity / 4 : 0
+      capacity = max(count + size, more, 4096)
       bytes = realloc(bytes, capacity)!
     }
     return bytes! + count

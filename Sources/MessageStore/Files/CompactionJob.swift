@@ -10,6 +10,8 @@ final class CompactionJob {
   let newID: UInt64
   /// The result, for the loop; nil: the block is damaged and better left as it is.
   private(set) var new: Block?
+  /// Where the records are in the new block.
+  let index = BlockIndex(copiesNames: true)
 
   init(folder: StoreFolder, old: CheckpointFile.BlockSummary, newID: UInt64) {
     self.folder = folder
@@ -17,7 +19,17 @@ final class CompactionJob {
     self.newID = newID
   }
 
+  /// After an error nothing is left of it.
   func run() throws {
+    do { try rewrite() } catch {
+      new = nil
+      try? folder.disk.remove(folder.path(StoreFiles.block(newID)))
+      try? folder.disk.remove(folder.path(StoreFiles.sidecar(newID)))
+      throw error
+    }
+  }
+
+  private func rewrite() throws {
     // A store of its own for reading: nothing is shared with the loop.
     let reader = StreamStore(
       folder: StoreFolder(directory: folder.directory, disk: folder.disk, memory: StoreMemory(budgetBytes: 1 << 20)),
@@ -26,7 +38,6 @@ final class CompactionJob {
     reader.blocks = [source]
     let file = try folder.disk.open(folder.path(StoreFiles.block(newID)), creating: 0o600)
     let block = Block(id: newID, base: old.base, isCompacted: true)
-    let index = BlockIndex(copiesNames: true)
     index.slots = [UInt64](repeating: Slot.empty, count: source.slotCount)
     var names: [[UInt8]: Int] = [:]
     var buffer = [UInt8](repeating: 0, count: BlockHeader.bytes)

@@ -23,7 +23,8 @@ enum ErasureFile {
     var bytes: [UInt8]
   }
 
-  static func carryOut(_ erasures: [Erasure], _ folder: StoreFolder) throws {
+  /// - Parameter overwriting: told true before blocks are touched, false when that is durable.
+  static func carryOut(_ erasures: [Erasure], _ folder: StoreFolder, overwriting: (Bool) -> Void) throws {
     var start = 0
     while start < erasures.count {
       let end = min(start + chunk, erasures.count)
@@ -34,7 +35,9 @@ enum ErasureFile {
         try encode(parts).withUnsafeBytes { try file.writeAll($0, at: 0) }
         try file.synchronizeData()
         try folder.disk.synchronizeDirectory(folder.directory)
+        overwriting(true)
         try overwrite(parts, folder)
+        overwriting(false)
       }
       start = end
     }
@@ -55,41 +58,47 @@ enum ErasureFile {
   private static func prepare(_ erasures: [Erasure], _ folder: StoreFolder) throws -> [Part] {
     var parts: [Part] = []
     for erasure in erasures {
-      guard let file = try open(erasure.block, folder) else { continue }
-      let alignment = RecordFormat.alignment
-      let start = erasure.offset / alignment * alignment
-      let size = try file.size()
-      var record = [UInt8](repeating: 0, count: RecordFormat.headerBytes)
-      guard erasure.offset + record.count <= size,
-        try record.withUnsafeMutableBytes({ try file.readAll(into: $0, at: erasure.offset) }) == record.count
-      else { continue }
-      let length = record.withUnsafeBytes { header -> Int? in
-        let record = Record(header.baseAddress!)
-        guard record.sequence == erasure.sequence, record.fits(size - erasure.offset) else { return nil }
-        return record.size
-      }
-      guard let length else { continue }
-      let end = min((erasure.offset + length + alignment - 1) / alignment * alignment, size)
-      var continues = false
-      if let last = parts.last, last.block == erasure.block, last.offset + last.bytes.count > start {
-        continues = true
-      }
-      var part = continues ? parts.removeLast() : Part(block: erasure.block, offset: start, bytes: [])
-      let known = part.offset + part.bytes.count
-      if end > known {
-        var more = [UInt8](repeating: 0, count: end - known)
-        let count = try more.withUnsafeMutableBytes { try file.readAll(into: $0, at: known) }
-        part.bytes += more[..<count]
-      }
-      part.bytes.withUnsafeMutableBytes { bytes in
-        let at = erasure.offset - part.offset
-        guard at + length <= bytes.count else { return }
-        let record = Record(bytes.baseAddress! + at)
-        if record.isIntact, record.kind == RecordFormat.Kind.message { Record.erase(bytes.baseAddress! + at) }
-      }
-      parts.append(part)
+      // What the disk cannot give back is left as it is.
+      do { try add(erasure, to: &parts, folder) } catch let error as SystemError where error.isBadPlace {}
     }
     return parts
+  }
+
+  private static func add(_ erasure: Erasure, to parts: inout [Part], _ folder: StoreFolder) throws {
+    guard let file = try open(erasure.block, folder) else { return }
+    let alignment = RecordFormat.alignment
+    let start = erasure.offset / alignment * alignment
+    let size = try file.size()
+    var record = [UInt8](repeating: 0, count: RecordFormat.headerBytes)
+    guard erasure.offset + record.count <= size,
+      try record.withUnsafeMutableBytes({ try file.readAll(into: $0, at: erasure.offset) }) == record.count
+    else { return }
+    let length = record.withUnsafeBytes { header -> Int? in
+      let record = Record(header.baseAddress!)
+      guard record.sequence == erasure.sequence, record.fits(size - erasure.offset) else { return nil }
+      return record.size
+    }
+    guard let length else { return }
+    let end = min((erasure.offset + length + alignment - 1) / alignment * alignment, size)
+    var continues = false
+    if let last = parts.last, last.block == erasure.block, last.offset + last.bytes.count > start {
+      continues = true
+    }
+    var part = continues ? parts[parts.count - 1] : Part(block: erasure.block, offset: start, bytes: [])
+    let known = part.offset + part.bytes.count
+    if end > known {
+      var more = [UInt8](repeating: 0, count: end - known)
+      let count = try more.withUnsafeMutableBytes { try file.readAll(into: $0, at: known) }
+      part.bytes += more[..<count]
+    }
+    part.bytes.withUnsafeMutableBytes { bytes in
+      let at = erasure.offset - part.offset
+      guard at + length <= bytes.count else { return }
+      let record = Record(bytes.baseAddress! + at)
+      if record.isIntact, record.kind == RecordFormat.Kind.message { Record.erase(bytes.baseAddress! + at) }
+    }
+    if continues { parts.removeLast() }
+    parts.append(part)
   }
 
   private static func overwrite(_ parts: [Part], _ folder: StoreFolder) throws {

@@ -8,19 +8,26 @@ enum SubjectSnapshot {
   static let version: UInt64 = 1
   static let headerBytes = 64 + SubjectArena.sizeClasses * 4
 
-  /// A copy of an index that another thread can write. Immutable.
+  /// A copy of an index. It is made on the index's loop piece by piece, each piece at the latest before it changes; then
+  /// another thread can write it.
   final class Copy: @unchecked Sendable {
+    // Invariant: confined to the loop until it is complete, immutable from then on.
+    private static let pieceBytes = 64 << 10
+
     fileprivate let header: [UInt8]
     fileprivate let arena: UnsafeMutableRawBufferPointer
+    private var isCopied: [Bool]
+    private var position = 0
+    /// Memory that the index has given up meanwhile.
+    private var inherited: UnsafeMutableRawPointer?
 
-    init(_ index: SubjectIndex) {
-      let arena = index.arena
+    init(_ arena: SubjectArena, root: SubjectArena.Link, count: Int) {
       self.arena = .allocate(byteCount: arena.usedUnits * 4, alignment: 8)
-      self.arena.copyMemory(from: UnsafeRawBufferPointer(start: arena.base, count: arena.usedUnits * 4))
+      isCopied = [Bool](
+        repeating: false, count: (arena.usedUnits * 4 + Self.pieceBytes - 1) / Self.pieceBytes)
       var out = FileWriter()
       for value in [
-        SubjectSnapshot.magic, SubjectSnapshot.version, UInt64(index.root), UInt64(index.count),
-        UInt64(arena.usedUnits),
+        SubjectSnapshot.magic, SubjectSnapshot.version, UInt64(root), UInt64(count), UInt64(arena.usedUnits),
       ] {
         out.put(value)
       }
@@ -29,7 +36,41 @@ enum SubjectSnapshot {
       header = out.bytes
     }
 
-    deinit { arena.deallocate() }
+    deinit {
+      arena.deallocate()
+      free(inherited)
+    }
+
+    /// The index has another arena from now on; this memory is the copy's.
+    func takeOver(_ base: UnsafeMutableRawPointer) { inherited = base }
+
+    /// Copies about so many bytes more; true when nothing is left.
+    func advance(_ base: UnsafeMutableRawPointer, bytes: Int) -> Bool {
+      var left = bytes
+      while position < isCopied.count, left > 0 {
+        copy(position, inherited ?? base)
+        position += 1
+        left -= Self.pieceBytes
+      }
+      guard position == isCopied.count else { return false }
+      free(inherited)
+      inherited = nil
+      return true
+    }
+
+    /// Copies what is about to change.
+    func keep(_ base: UnsafeMutableRawPointer, from start: Int, count: Int) {
+      let end = min(start + count, arena.count)
+      if start >= end { return }
+      for piece in start / Self.pieceBytes...(end - 1) / Self.pieceBytes { copy(piece, base) }
+    }
+
+    private func copy(_ piece: Int, _ base: UnsafeMutableRawPointer) {
+      if isCopied[piece] { return }
+      isCopied[piece] = true
+      let start = piece * Self.pieceBytes
+      memcpy(arena.baseAddress! + start, base + start, min(Self.pieceBytes, arena.count - start))
+    }
   }
 
   /// Header, arena, checksum.

@@ -28,6 +28,8 @@ struct SubjectArena {
   /// Unit 0 is never a node.
   private(set) var usedUnits = 1
   private(set) var freeLists = [Link](repeating: 0, count: sizeClasses)
+  /// A copy under way.
+  var copying: SubjectSnapshot.Copy?
 
   init() {
     capacityUnits = 64
@@ -43,7 +45,24 @@ struct SubjectArena {
     capacityUnits = usedUnits
   }
 
-  func deallocate() { Glibc.free(base) }
+  /// A copy under way goes on with the memory.
+  func deallocate() {
+    if let copying { copying.takeOver(base) } else { Glibc.free(base) }
+  }
+
+  /// To be called before a node changes in place.
+  @inline(__always) func willChange(_ link: Link) {
+    if copying != nil { keep(link) }
+  }
+
+  @inline(never) private func keep(_ link: Link) {
+    let node = SubjectNode(at(link))
+    keep(link, units: Self.units(form: node.form, prefix: node.prefixCount, children: node.childCount))
+  }
+
+  @inline(never) private func keep(_ link: Link, units: Int) {
+    copying?.keep(base, from: Int(link) * 4, count: units * 4)
+  }
 
   var bytes: Int { capacityUnits * 4 }
 
@@ -76,6 +95,7 @@ struct SubjectArena {
     let link: Link
     if freeLists[units] != Self.none {
       link = freeLists[units]
+      if copying != nil { keep(link, units: units) }
       freeLists[units] = at(link).load(as: UInt32.self)
     } else {
       if usedUnits + units > capacityUnits { grow(units) }
@@ -98,6 +118,7 @@ struct SubjectArena {
   mutating func free(_ link: Link) {
     let node = SubjectNode(at(link))
     let units = Self.units(form: node.form, prefix: node.prefixCount, children: node.childCount)
+    if copying != nil { keep(link, units: units) }
     at(link).storeBytes(of: freeLists[units], as: UInt32.self)
     freeLists[units] = link
   }

@@ -27,6 +27,22 @@ final class SubjectIndex {
 
   var bytes: Int { arena.bytes }
 
+  // MARK: copies
+
+  /// A copy of the index as it is now. It is made in `continueCopy`; what changes meanwhile is copied before.
+  func beginCopy() -> SubjectSnapshot.Copy {
+    let copy = SubjectSnapshot.Copy(arena, root: root, count: count)
+    arena.copying = copy
+    return copy
+  }
+
+  /// Copies about so many bytes more; true when the copy is complete.
+  func continueCopy(_ copy: SubjectSnapshot.Copy, bytes: Int) -> Bool {
+    guard copy.advance(arena.base, bytes: bytes) else { return false }
+    if arena.copying === copy { arena.copying = nil }
+    return true
+  }
+
   // MARK: looking up
 
   /// The node that stands for exactly this subject, whether or not it has a value.
@@ -78,6 +94,7 @@ final class SubjectIndex {
       entry.add(sequence)
       let node = SubjectNode(arena.at(link))
       if node.form & SubjectArena.Form.valueMask == SubjectArena.Form.full {
+        arena.willChange(link)
         node.setEntry(entry)
       } else {
         set(subject, entry)
@@ -153,7 +170,12 @@ final class SubjectIndex {
   }
 
   private func replace(in parent: SubjectArena.Link, _ slot: Int, by link: SubjectArena.Link) {
-    if parent == SubjectArena.none { root = link } else { SubjectNode(arena.at(parent)).links[slot] = link }
+    if parent == SubjectArena.none {
+      root = link
+    } else {
+      arena.willChange(parent)
+      SubjectNode(arena.at(parent)).links[slot] = link
+    }
   }
 
   /// A node for the rest of a subject; a chain of nodes when that is longer than a prefix may be.
@@ -204,6 +226,7 @@ final class SubjectIndex {
   private func setValue(_ link: SubjectArena.Link, _ entry: SubjectEntry?) -> SubjectArena.Link {
     let node = SubjectNode(arena.at(link))
     if SubjectArena.valueBytes(node.form) == SubjectArena.valueBytes(SubjectNode.form(of: entry)) {
+      arena.willChange(link)
       node.setEntry(entry)
       return link
     }
@@ -216,6 +239,7 @@ final class SubjectIndex {
     let node = SubjectNode(arena.at(link))
     let count = node.childCount
     if SubjectArena.capacity(count + 1) == SubjectArena.capacity(count) {
+      arena.willChange(link)
       let keys = node.keys
       let links = node.links
       memmove(keys + index + 1, keys + index, count - index)
@@ -239,6 +263,7 @@ final class SubjectIndex {
     let node = SubjectNode(arena.at(link))
     let count = node.childCount
     if SubjectArena.capacity(count - 1) == SubjectArena.capacity(count) {
+      arena.willChange(link)
       let keys = node.keys
       let links = node.links
       memmove(keys + index, keys + index + 1, count - index - 1)
@@ -320,6 +345,7 @@ final class SubjectIndex {
       var index = 0
       while node.links[index] != old { index += 1 }
       if let changed {
+        arena.willChange(parent)
         node.links[index] = changed
         return
       }

@@ -150,7 +150,7 @@ struct ModelTests {
       let keep = sequence == 0 ? UInt64.random(in: 0...3, using: &random) : 0
       var request = StreamPurgeRequest()
       (request.subject, request.sequence, request.keep) = (subject, sequence, keep)
-      stream.proposePurge(request)
+      try stream.proposePurge(request)
       expected.append(sequence == 1 ? "purged 0" : model.purge(subject, sequence, keep))
     case 1:
       let sequence = UInt64.random(in: 0...(model.last + 1), using: &random)

@@ -78,7 +78,8 @@ struct PublishTests {
   func expectationBehindPurge() throws {
     var stream = try TestStream()
     try stream.publish("s.a", "1")
-    _ = try stream.rules.proposePurge(StreamPurgeRequest(), output: &stream.output)
+    _ = try stream.rules.proposePurge(
+      StreamPurgeRequest(), through: stream.rules.proposedSequence, output: &stream.output)
     #expect(stream.propose("s.a", "2", [("Nats-Expected-Last-Subject-Sequence", "1")]) == .wait)
   }
 

@@ -97,9 +97,7 @@ struct TestStream {
   mutating func purge(_ configure: (inout StreamPurgeRequest) -> Void = { _ in }) throws -> String {
     var request = StreamPurgeRequest()
     configure(&request)
-    output.removeAll()
-    _ = try rules.proposePurge(request, output: &output)
-    take(reply: "")
+    try proposePurge(request)
     try commit()
     return answers.last ?? ""
   }
@@ -114,9 +112,15 @@ struct TestStream {
     return answers.last ?? ""
   }
 
-  mutating func proposePurge(_ request: StreamPurgeRequest) {
+  mutating func proposePurge(_ request: StreamPurgeRequest) throws {
     output.removeAll()
-    _ = try? rules.proposePurge(request, output: &output)
+    let last = rules.proposedSequence
+    if try rules.proposePurge(request, through: last, output: &output) == .wait {
+      try commit()
+      output.removeAll()
+      let second = try rules.proposePurge(request, through: last, isFirst: false, output: &output)
+      precondition(second != .wait, "waits although nothing is in flight")
+    }
     take(reply: "")
   }
 

@@ -35,7 +35,8 @@ def tests(context):
         ("9.024 the window is kept", window), ("9.024 a receiver that takes nothing", deaf),
         ("9.024 a receiver that leaves", leaving), ("9.024 nobody listens", nobody),
         ("9.024 the stream is deleted meanwhile", deleted), ("9.027 killed during a restore", killed),
-        ("9.027 killed after a restore", killed_after), ("9.027 stopped during both", stopped),
+        ("9.027 killed after a restore", killed_after),
+        ("9.027 killed at any moment", killed_anywhere), ("9.026 large messages that compress well", large), ("9.027 stopped during both", stopped),
         ("9.027 a client that leaves", abandoned),
         ("9.027 a client that does not wait for answers", impatient), ("9.027 two restores of one name", twice),
         ("9.027 a restore onto a full disk", full_disk), ("9.027 a million times larger when decompressed", bomb),
@@ -497,6 +498,52 @@ def killed(context):
         suite.expect(client.must("INFO")["storage"], 0, "bytes used")
         answer = client.restore(configuration(snapshot), b"".join(snapshot.chunks))
         suite.expect(answer["state"]["messages"], 5000, "messages of a second try")
+
+
+def killed_anywhere(context):
+    """Either all of the stream is there or nothing; all, if the last answer has come."""
+    with natsd(context) as server:
+        client = backup_client.Client(server.port)
+        expected = flood(client, 3000, 1000)
+        snapshot = client.snapshot("S")
+        client.must("STREAM.DELETE.S")
+        source, outcomes = random.Random(context.seed), []
+        for _ in range(12):
+            threading.Timer(source.random() * 0.02, server.kill).start()
+            try:
+                answer = client.restore(configuration(snapshot), b"".join(snapshot.chunks), size=300_000)
+            except (suite.Failure, OSError, EOFError):
+                answer = {}
+            suite.wait_until(lambda: not server.is_alive(), 5, "the kill")
+            server.start()
+            client = backup_client.Client(server.port)
+            names = client.must("STREAM.NAMES")["streams"] or []
+            suite.check(names or "state" not in answer, "an answered restore is gone")
+            suite.expect([name.split(".")[0] for name in left_behind(server)], names, "streams on disk")
+            if names:
+                suite.expect(digest(client), expected, "messages")
+                client.must("STREAM.DELETE.S")
+            outcomes.append("answered" if answer else "there" if names else "gone")
+        return f"seed {context.seed}: " + ", ".join(f"{outcomes.count(kind)} {kind}" for kind in sorted(set(outcomes)))
+
+
+def large(context):
+    """Long copies and repeats, as both encoders write them; in both directions."""
+    source = random.Random(3)
+    words = [source.randbytes(source.randrange(3, 40)).hex() for _ in range(200)]
+    with servers.running(context.needs_peer(), context.folder, CONFIG) as left, natsd(context) as right:
+        one, other = backup_client.Client(left.port), backup_client.Client(right.port)
+        one.must("STREAM.CREATE.S", {"name": "S", "subjects": ["a"]})
+        for number in range(24):
+            text = " ".join(source.choices(words[:8 << number % 5], k=20_000))
+            body = text.encode()[:900_000] if number % 3 else text[:1000].encode() * 900
+            one.request("a", body[:1 << 20])
+        expected = digest(one)
+        transfer(one, other)
+        suite.expect(digest(other), expected, "messages that natsd has restored")
+        one.must("STREAM.DELETE.S")
+        transfer(other, one)
+        suite.expect(digest(one), expected, "messages that nats-server has restored")
 
 
 def stopped(context):

@@ -10,6 +10,7 @@ extension JetStreamService {
     let wanted = try StreamRestoreRequest.decode(request.payload, isStrict: options.strict)
     let account = request.account
     let configuration = try wanted.restoration(of: request.subject.stream, in: surroundings(of: account))
+    try refuseUnserved(configuration.name, in: account)
     try refuseUnsupported(configuration)
     guard backups.beginRestore() else { throw .streamRestore("too many restores at a time") }
     // The number is used up, whatever becomes of the restore.
@@ -34,6 +35,7 @@ extension JetStreamService {
       guard isListed(account) else { throw .notEnabledForAccount }
       if backups.isStopped { throw .streamRestore("server is shutting down") }
       try handle.configuration.checkRestored(bytes: 0, in: surroundings(of: account))
+      try refuseUnserved(handle.name, in: account)
     } catch {
       done(error)
       return

@@ -209,6 +209,7 @@ struct RestoredStream {
     } catch {
       throw BackupProblem("failed to store message sequence \(message.sequence): \(error)")
     }
+    if runner.store.shortage != nil { throw noSpace(runner.store) }
   }
 
   // MARK: consumers
@@ -320,21 +321,31 @@ struct RestoredStream {
   /// So much that the one that is under way has to end first.
   var mustWait: Bool { storedBytes - syncedBytes >= 2 * Self.bytesASync }
 
-  /// The job that makes what is stored durable; nil for a stream in memory.
+  /// The job that makes what is stored durable, as soon as `continueSync` says so; nil for a stream in memory.
   mutating func prepareSync(isLast: Bool) throws(BackupProblem) -> StoreJob? {
     let runner = try opened()
     guard runner.isLogged else { return nil }
     syncedBytes = storedBytes
-    do throws(StoreError) {
-      return try runner.store.prepareCheckpoint(
-        appliedLog: 0, attachment: isLast ? runner.restoredAttachment() : [])
-    } catch {
-      throw BackupProblem("\(error)")
+    var job: StoreJob?
+    try storing { store throws(StoreError) in
+      job = try store.prepareCheckpoint(
+        appliedLog: 0, attachment: isLast ? runner.restoredAttachment() : [], inSlices: true)
     }
+    if let job { return job }
+    throw noSpace(runner.store)
   }
 
+  /// Does a part of what has to be done on the loop; true when the job can run.
+  func continueSync(_ job: StoreJob) -> Bool { runner?.store.continueCheckpoint(job) ?? true }
+
   func finishSync(_ job: StoreJob) throws(BackupProblem) {
-    try storing { store throws(StoreError) in try store.finish(job) }
+    var isDone = false
+    try storing { store throws(StoreError) in isDone = try store.finish(job) }
+    if !isDone { throw noSpace(try opened().store) }
+  }
+
+  private func noSpace(_ store: StreamStore) -> BackupProblem {
+    BackupProblem(store.shortage.map { "\($0)" } ?? "the stream could not be written")
   }
 
   /// The stream as it is to be put in place. It is still removed by `discard`, until `release`.

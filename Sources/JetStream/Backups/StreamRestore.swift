@@ -214,6 +214,11 @@ final class StreamRestore: @unchecked Sendable {
   }
 
   private func run(_ job: StoreJob) {
+    if isOver || problem != nil { return }
+    guard builder.continueSync(job) else {
+      loop.worker.loop.submit { [self] in run(job) }
+      return
+    }
     service.background.submit { [self] in
       job.run()
       loop.worker.loop.submit { [self] in synced(job) }

@@ -17,6 +17,7 @@ extension StreamRunner {
     }
     output.removeAll()
     try rules.finishReplay(findsTimes: !isNoted, output: &output)
+    if rules.limitsAreDue { try rules.enforceReplayedLimits(output: &output) }
     output.removeAll()
     beginRecoveredConsumers()
     announced = store.lastSequence

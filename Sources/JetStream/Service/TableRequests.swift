@@ -130,9 +130,7 @@ extension JetStreamService {
       loops[0].hand(request, to: handle)
     case .create(let configuration):
       try refuseUnsupported(configuration)
-      if table.streams.values.contains(where: { $0.account == account.name && $0.configuration.name == name }) {
-        throw .streamCreate("a stream of this name is stored and is not served now")
-      }
+      try refuseUnserved(name, in: account)
       let stream = MetaLog.Stream(
         account: account.account.name, identifier: table.nextIdentifier,
         created: server.loops.clock.wallNanoseconds(), configuration: configuration)
@@ -160,6 +158,13 @@ extension JetStreamService {
   func refuseUnsupported(_ configuration: StreamConfiguration) throws(JetStreamError) {
     if configuration.mirror != nil || !configuration.sources.isEmpty {
       throw .streamCreate("mirrors and sources are not supported by this server yet")
+    }
+  }
+
+  /// A stream that could not be opened keeps its name.
+  func refuseUnserved(_ name: String, in account: AccountJetStream) throws(JetStreamError) {
+    if table.streams.values.contains(where: { $0.account == account.name && $0.configuration.name == name }) {
+      throw .streamCreate("a stream of this name is stored and is not served now")
     }
   }
 

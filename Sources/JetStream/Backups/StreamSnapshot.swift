@@ -317,12 +317,3 @@ extension StreamRunner {
     }
   }
 }
-
-extension APIRequest {
-  /// Who asked, as advisories show it.
-  var requesterJSON: [UInt8] {
-    var writer = JSONWriter()
-    requester.write(to: &writer)
-    return writer.bytes
-  }
-}

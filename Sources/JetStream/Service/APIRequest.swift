@@ -73,13 +73,18 @@ final class APIRequest: @unchecked Sendable {
     // The copies are made only for somebody.
     let isHeard = Self.auditSubject.withUnsafeBytes { account.account.hasInterest(in: $0) }
     guard isHeard else { return }
-    var client = JSONWriter()
-    requester.write(to: &client)
     let advisory = Advisory.audit(
-      server: loop.service.server.serverName, client: client.bytes,
+      server: loop.service.server.serverName, client: requesterJSON,
       subject: String(decoding: fullSubject, as: UTF8.self), request: String(decoding: payload, as: UTF8.self),
       response: String(decoding: response, as: UTF8.self), loop.advisoryHead())
     loop.publish(advisory, in: account.account)
+  }
+
+  /// Who asked, as advisories show it.
+  var requesterJSON: [UInt8] {
+    var writer = JSONWriter()
+    requester.write(to: &writer)
+    return writer.bytes
   }
 
   /// Decodes the payload in place.

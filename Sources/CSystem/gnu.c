@@ -1,10 +1,13 @@
 #define _GNU_SOURCE
 #include "CSystem.h"
+#include <fcntl.h>
 #include <sched.h>
 
 int csys_accept(int fd, struct sockaddr *address, socklen_t *length) {
   return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
+
+int csys_o_direct(void) { return O_DIRECT; }
 
 int csys_usable_cpus(void) {
   cpu_set_t set;

@@ -57,22 +57,7 @@ public struct PublishAnswerTemplate: Sendable {
   private func begin(_ sequence: UInt64, _ bytes: inout [UInt8]) {
     bytes.reserveCapacity(bytes.count + prefix.count + 24)
     bytes.append(contentsOf: prefix)
-    Self.append(decimal: sequence, to: &bytes)
-  }
-
-  private static func append(decimal value: UInt64, to bytes: inout [UInt8]) {
-    var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)
-    withUnsafeMutableBytes(of: &digits) { buffer in
-      var position = buffer.count
-      var rest = value
-      repeat {
-        position -= 1
-        let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-        buffer[position] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digit)
-        rest = quotient
-      } while rest > 0
-      bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[position...]))
-    }
+    bytes.append(decimal: sequence)
   }
 }
 

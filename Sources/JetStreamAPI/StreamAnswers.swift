@@ -177,19 +177,6 @@ public struct MessageGetAnswer: APIAnswer {
   }
 }
 
-/// What this server does not do yet and answers so, with the type that belongs to it.
-public struct StreamSnapshotAnswer: APIAnswer {
-  public static var type: StaticString { "stream_snapshot_response" }
-  public func writeMembers(to writer: inout JSONWriter) {}
-}
-
-/// STREAM.RESTORE.
-public struct StreamRestoreAnswer: APIAnswer {
-  public static var type: StaticString { "stream_restore_response" }
-  public func writeMembers(to writer: inout JSONWriter) {}
-  public static func writeErrorMembers(to writer: inout JSONWriter) { writer.field("deliver_subject", "") }
-}
-
 /// STREAM.PEER.REMOVE, which needs a cluster.
 public struct StreamPeerRemoveAnswer: APIAnswer {
   public static var type: StaticString { "stream_remove_peer_response" }

@@ -17,7 +17,7 @@
 //   .max)` releases what was appended until now, not what is appended later.
 // - `kind` is the owners' own: 0 to 255. A payload has 0 to `maximumRecordBytes` bytes, and comes back aligned to
 //   nothing in particular.
-// - Owners that do not release hold the journal up when all segments are in use; `checkpointWanted` asks them to at half.
+// - Owners that do not release hold the journal up when all segments are in use; `checkpointWanted` asks them to before.
 
 import CSystem
 import Glibc
@@ -94,6 +94,7 @@ public final class Journal: @unchecked Sendable {
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
     pthread_cond_init(condition, &attributes)
     pthread_condattr_destroy(&attributes)
+    storage.beginWriting()
     prepareAhead()
     if options.hasOwnThread { startThread() }
   }

@@ -9,6 +9,9 @@ public struct JournalOptions: Sendable {
   /// Segments at a time, at least 3, one or two of them ready for what comes; when the others are in use nothing is
   /// written until a checkpoint frees one, and appends are refused once the forming batch is full.
   public var maximumSegments = 128
+  /// Segments in use from which on checkpoints are asked for, so that a journal stays as small as it can be; half of
+  /// `maximumSegments` if that is less.
+  public var eagerSegments = 16
   /// The forming batch takes records up to this size; then appends are refused until it is being written.
   public var maximumBatchBytes = 1 << 20
   /// The largest payload of a record. One that is larger than a batch is taken into an empty one.
@@ -87,7 +90,7 @@ public enum JournalNotice: Equatable, Sendable {
   case durable(through: LogSequence)
   /// An append of this listener was refused as `full`; there is room again.
   case room
-  /// Half of the segments are in use: release records up to here, if possible.
+  /// Many segments are in use: release records up to here, if possible.
   case checkpointWanted(through: LogSequence)
   /// Space is missing on the disk: what was appended waits and is tried again every second; nil: it is over.
   case shortage(JournalFailure?)

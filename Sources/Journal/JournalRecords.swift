@@ -22,6 +22,8 @@ public final class JournalRecords {
 
   private(set) var storage: UnsafeMutableRawPointer
   private var capacity: Int
+  /// Where in the memory of the records the payload that was added last lies: see `takeStorage`.
+  public private(set) var lastPayloadOffset = 0
   private let kept: Int
   private(set) var runs: [Run] = []
   private(set) var largestPayload = 0
@@ -59,7 +61,9 @@ public final class JournalRecords {
   private func room(owner: UInt64, kind: UInt8, byteCount payload: Int) -> UnsafeMutableRawBufferPointer {
     precondition(payload >= 0 && payload <= Int(UInt32.max), "a record has at most 4 GiB")
     let size = JournalFormat.recordBytes(payload: payload)
+    if isEmpty { shrink() }
     if byteCount + size > capacity { grow(to: byteCount + size) }
+    lastPayloadOffset = byteCount + RecordHeader.byteCount
     let header = RecordHeader(payloadBytes: UInt32(payload), sequence: 0, owner: owner, unsynced: .max, kind: kind)
     let result = header.begin(at: storage + byteCount)
     if let last = runs.indices.last, runs[last].owner == owner {
@@ -89,11 +93,31 @@ public final class JournalRecords {
     byteCount = 0
     largestPayload = 0
     runs.removeAll(keepingCapacity: true)
-    if capacity > kept {
-      storage.deallocate()
-      capacity = Self.smallest
+  }
+
+  /// Gives back what a large record needed.
+  private func shrink() {
+    guard capacity > kept else { return }
+    storage.deallocate()
+    capacity = Self.smallest
+    storage = .allocate(byteCount: capacity, alignment: 16)
+  }
+
+  /// Hands the memory of the records that the journal has just taken to the caller, who deallocates it: for who needs
+  /// their payloads until they are durable.
+  ///
+  /// - Parameter spare: memory for the next records, which this object deallocates; nil: it makes its own.
+  public func takeStorage(leaving spare: UnsafeMutableRawBufferPointer?) -> UnsafeMutableRawBufferPointer {
+    precondition(isEmpty, "the journal has not taken these records")
+    let taken = UnsafeMutableRawBufferPointer(start: storage, count: capacity)
+    if let spare {
+      storage = spare.baseAddress!
+      capacity = spare.count
+    } else {
+      capacity = max(min(capacity, kept), Self.smallest)
       storage = .allocate(byteCount: capacity, alignment: 16)
     }
+    return taken
   }
 }
 

@@ -270,9 +270,9 @@ struct JournalState {
 
   mutating func notCreated() { creating = nil }
 
-  /// At half of all segments, the last sequence of the older half of them.
+  /// With many segments in use, the last sequence of the older half of them.
   var checkpointWanted: LogSequence? {
-    guard segments.count * 2 >= options.maximumSegments else { return nil }
+    guard segments.count >= min(options.eagerSegments, (options.maximumSegments + 1) / 2) else { return nil }
     return segments[segments.count / 2].header.first - 1
   }
 

@@ -6,6 +6,7 @@ final class JournalStorage: @unchecked Sendable {
   let disk: any Disk
   let directory: String
   private var open: [Int: any DiskFile] = [:]
+  private var isWriting = false
   private var checkpoints: [any DiskFile] = []
 
   init(disk: any Disk, directory: String) {
@@ -27,8 +28,15 @@ final class JournalStorage: @unchecked Sendable {
   func segment(_ slot: Int) throws -> any DiskFile {
     if let file = open[slot] { return file }
     let file = try disk.open(segmentPath(slot), creating: nil)
+    if isWriting { file.bypassCache() }
     open[slot] = file
     return file
+  }
+
+  /// Segments are only written from here on.
+  func beginWriting() {
+    open = [:]
+    isWriting = true
   }
 
   /// Makes a file of zeros; it and its name are durable afterwards. On an error nothing is left of it.
@@ -39,6 +47,7 @@ final class JournalStorage: @unchecked Sendable {
     let path = segmentPath(slot)
     do {
       let file = try disk.open(path, creating: 0o600)
+      file.bypassCache()
       do { try file.fillWithZeros(upTo: capacity, lettingOthersSync: !isFirst) } catch let error as SystemError
         where isFirst && (error.code == ENOSPC || error.code == EDQUOT)
       {

@@ -1,3 +1,4 @@
+import Bytes
 import Glibc
 import Reactor
 
@@ -24,15 +25,17 @@ extension StreamStore {
       throw .tooLarge
     }
     let size = RecordFormat.headerBytes &+ subject.count &+ header.count &+ payload.count
-    let block = try blockForAppend(sequence, size)
-    let target = try room(block, size)
+    try prepareBlock(sequence, size)
+    let target = try room(size)
     RecordFormat.write(
       to: target, sequence: sequence, timestamp: timestamp, flags: flags, subject: subject, header: header,
       payload: payload)
     if backing == .file { tail.advance(size) }
-    enter(
-      block, sequence: sequence, timestamp: timestamp, flags: flags, subject: subject, hasHeader: !header.isEmpty,
-      size: size)
+    withoutCounting(blocks[blocks.count - 1]) { block in
+      enter(
+        block, sequence: sequence, timestamp: timestamp, flags: flags, subject: subject, hasHeader: !header.isEmpty,
+        size: size)
+    }
   }
 
   /// Counts a record that now lies at the block's end.
@@ -42,16 +45,16 @@ extension StreamStore {
   ) {
     let offset = block.end
     if sequence != block.last &+ 1 { block.extend(through: sequence &- 1) }
-    let index = block.index.unsafelyUnwrapped
-    let name: Int
-    if let earlier = subjects.add(subject, sequence), earlier >= block.base, earlier <= block.last,
-      index.slots[block.slot(earlier)] != Slot.empty
-    {
-      name = Slot.name(index.slots[block.slot(earlier)])
-    } else {
-      name = index.addName(subject, at: offset)
+    let earlier = subjects.add(subject, sequence)
+    withoutCounting(block.index.unsafelyUnwrapped) { index in
+      let name: Int
+      if let earlier, earlier >= block.base, earlier <= block.last, index.slots[block.slot(earlier)] != Slot.empty {
+        name = Slot.name(index.slots[block.slot(earlier)])
+      } else {
+        name = index.addName(subject, at: offset)
+      }
+      index.slots.append(Slot.make(offset: offset, name: name, hasHeader: hasHeader, hasFlags: flags != 0))
     }
-    index.slots.append(Slot.make(offset: offset, name: name, hasHeader: hasHeader, hasFlags: flags != 0))
     if block.end == BlockHeader.bytes { block.firstTimestamp = timestamp }
     block.last = sequence
     block.end = offset &+ size
@@ -78,20 +81,25 @@ extension StreamStore {
     if let timestamp { counts.lastTimestamp = timestamp }
   }
 
-  /// The newest block, or a new one when that is full or too far behind.
-  private func blockForAppend(_ sequence: UInt64, _ size: Int) throws(StoreError) -> Block {
-    if let block = blocks.last, !block.isSealed {
-      let gap = sequence &- block.last
-      if block.end == BlockHeader.bytes, gap == 1 { return block }
-      let goesOn = gap <= Self.maximumGap && UInt64(block.slotCount) + gap <= Self.maximumSlots
-      if block.end + size <= blockBytes, goesOn { return block }
-      if try !seal(block) {
+  /// The newest block can take the record: it is a new one when the last is full or too far behind.
+  private func prepareBlock(_ sequence: UInt64, _ size: Int) throws(StoreError) {
+    if let newest = blocks.last {
+      var goesOn = false
+      let takesIt = withoutCounting(newest) { block in
+        if block.isSealed { return false }
+        let gap = sequence &- block.last
+        if block.end == BlockHeader.bytes, gap == 1 { return true }
+        goesOn = gap <= Self.maximumGap && UInt64(block.slotCount) + gap <= Self.maximumSlots
+        return block.end + size <= blockBytes && goesOn
+      }
+      if takesIt { return }
+      if !newest.isSealed, try !seal(newest) {
         // What waits for space is in this block.
-        if goesOn { return block }
+        if goesOn { return }
         throw fail(shortage ?? SystemError("write", code: ENOSPC))
       }
     }
-    return beginBlock(at: sequence)
+    beginBlock(at: sequence)
   }
 
   /// The end of writing.
@@ -100,7 +108,7 @@ extension StreamStore {
     return .failed(error)
   }
 
-  private func beginBlock(at sequence: UInt64) -> Block {
+  private func beginBlock(at sequence: UInt64) {
     let block = Block(id: nextBlock, base: sequence)
     nextBlock += 1
     block.index = BlockIndex(copiesNames: backing == .file)
@@ -111,11 +119,12 @@ extension StreamStore {
       tail.advance(BlockHeader.bytes)
     }
     blocks.append(block)
-    return block
   }
 
-  private func room(_ block: Block, _ size: Int) throws(StoreError) -> UnsafeMutableRawPointer {
+  /// Where the newest block's next record goes.
+  private func room(_ size: Int) throws(StoreError) -> UnsafeMutableRawPointer {
     if backing == .memory {
+      let block = blocks[blocks.count - 1]
       let needed = block.end + size
       if needed > block.dataCapacity {
         block.dataCapacity = max(needed, min(max(block.dataCapacity * 2, 1024), blockBytes))

@@ -29,8 +29,12 @@ extension StreamStore {
     checkpoint.blocks = blocks.map { $0.summary }
     checkpoint.subjectsNumber = subjectsChanged ? checkpoint.number : subjectsNumber
     var unsynced: [String] = []
+    var complete: [(name: String, bytes: Int)] = []
     for block in blocks {
-      if block.needsSync { unsynced.append(StoreFiles.block(block.id)) }
+      if block.needsSync {
+        unsynced.append(StoreFiles.block(block.id))
+        if block.isSealed { complete.append((StoreFiles.block(block.id), block.end)) }
+      }
       if block.sidecarNeedsSync { unsynced.append(StoreFiles.sidecar(block.id)) }
       block.needsSync = false
       block.sidecarNeedsSync = false
@@ -40,8 +44,8 @@ extension StreamStore {
     let job = StoreJob(
       .checkpoint(
         CheckpointJob(
-          folder: files, checkpoint: checkpoint, subjects: copy,
-          unsynced: unsynced, doomed: doomed, oldSubjects: subjectsNumber == 0 ? nil : subjectsNumber,
+          folder: files, checkpoint: checkpoint, subjects: copy, unsynced: unsynced, complete: complete,
+          doomed: doomed, oldSubjects: subjectsNumber == 0 ? nil : subjectsNumber,
           erasures: erasures)))
     erasures = []
     subjectsChanged = false

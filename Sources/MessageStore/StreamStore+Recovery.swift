@@ -127,7 +127,8 @@ extension StreamStore {
     var first = CheckpointFile()
     first.number = 1
     try CheckpointJob(
-      folder: files!, checkpoint: first, subjects: nil, unsynced: [], doomed: [], oldSubjects: nil, erasures: []
+      folder: files!, checkpoint: first, subjects: nil, unsynced: [], complete: [], doomed: [], oldSubjects: nil,
+      erasures: []
     ).run()
     checkpointNumber = 1
   }

@@ -127,6 +127,8 @@ public final class StreamStore: @unchecked Sendable {
   public var lastSequence: UInt64 { counts.lastSequence }
   public var lastTimestamp: Int64 { counts.lastTimestamp }
   public var subjectCount: Int { subjects.count }
+  /// What the index by subject takes, in memory and about as much in a checkpoint.
+  public var subjectBytes: Int { subjects.bytes }
 
   /// Of the first message; 0 when there is none, or it cannot be read now.
   public var firstTimestamp: Int64 {

@@ -35,6 +35,12 @@ public protocol DiskFile: AnyObject, Sendable {
   func size() throws -> Int
   /// Cuts the file off at `size`, or extends it by a hole.
   func resize(to size: Int) throws
+  /// From here on the file is only written, and what is written is not kept in memory: that saves a copy, and memory
+  /// that counts against the container's limit. Where the file system or a write does not allow that (memory, place and
+  /// length should be multiples of 4,096 bytes), it is written as usual.
+  func bypassCache()
+  /// The system need not keep in memory what is on disk of this file.
+  func leaveCache()
 }
 
 extension DiskFile {
@@ -62,16 +68,19 @@ extension DiskFile {
   ///
   /// - Parameter lettingOthersSync: in pieces of 1 MiB, so that other syncs get their turn in between.
   public func fillWithZeros(upTo size: Int, lettingOthersSync: Bool = true) throws {
-    let zeros = [UInt8](repeating: 0, count: min(size, 1 << 20))
-    try zeros.withUnsafeBytes { zeros in
-      var offset = 0
-      while offset < size {
-        try writeAll(UnsafeRawBufferPointer(rebasing: zeros[..<min(zeros.count, size - offset)]), at: offset)
-        offset += zeros.count
-        if lettingOthersSync || offset >= size { try synchronizeData() }
-      }
+    let zeros = UnsafeMutableRawBufferPointer.allocate(byteCount: min(size, 1 << 20), alignment: 4096)
+    defer { zeros.deallocate() }
+    zeros.initializeMemory(as: UInt8.self, repeating: 0)
+    var offset = 0
+    while offset < size {
+      try writeAll(UnsafeRawBufferPointer(rebasing: zeros[..<min(zeros.count, size - offset)]), at: offset)
+      offset += zeros.count
+      if lettingOthersSync || offset >= size { try synchronizeData() }
     }
   }
+
+  public func bypassCache() {}
+  public func leaveCache() {}
 }
 
 /// The machine's file system.
@@ -162,6 +171,7 @@ public struct SystemDisk: Disk {
 private final class SystemDiskFile: DiskFile, @unchecked Sendable {
   private let descriptor: Int32
   private let path: String
+  private var bypassesCache = false
 
   init(descriptor: Int32, path: String) {
     self.descriptor = descriptor
@@ -183,8 +193,25 @@ private final class SystemDiskFile: DiskFile, @unchecked Sendable {
       let count = pwrite(descriptor, bytes.baseAddress, bytes.count, offset)
       if count > 0 || bytes.isEmpty { return count }
       if count == 0 { throw SystemError("write \(path)", code: EIO) }
-      if csys_errno() != EINTR { throw SystemError("write \(path)") }
+      switch csys_errno() {
+      case EINTR: break
+      case EINVAL where bypassesCache: useCache()
+      default: throw SystemError("write \(path)")
+      }
     }
+  }
+
+  func bypassCache() {
+    let flags = csys_fcntl_int(descriptor, F_GETFL, 0)
+    bypassesCache = flags >= 0 && csys_fcntl_int(descriptor, F_SETFL, flags | csys_o_direct()) == 0
+  }
+
+  func leaveCache() { _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED) }
+
+  private func useCache() {
+    bypassesCache = false
+    let flags = csys_fcntl_int(descriptor, F_GETFL, 0)
+    if flags >= 0 { _ = csys_fcntl_int(descriptor, F_SETFL, flags & ~csys_o_direct()) }
   }
 
   // Not repeated after EINTR either: whether the first call kept an error to itself is not known.

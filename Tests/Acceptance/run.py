@@ -22,7 +22,7 @@ import suite
 HERE = Path(__file__).resolve().parent
 SUITES = [
     "commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "jetstream",
-    "jetstream_clients", "durability", "robustness", "image", "compose", "exporter", "controller", "charts",
+    "jetstream_clients", "backup", "durability", "robustness", "image", "compose", "exporter", "controller", "charts",
     "kubernetes", "cluster",
 ]
 

@@ -16,7 +16,7 @@ enum FrameOutcome {
 
 extension Worker {
   func handleFrame(_ connection: ConnectionPointer, _ base: UnsafeRawPointer, _ count: Int) -> FrameOutcome {
-    let object = connection.pointee.object
+    var object: Connection { connection.pointee.object }
     if connection.pointee.flags.contains(.awaitingAuthentication), base.load(as: UInt8.self) | 0x20 != 0x63 {
       guard object.authenticateWithoutConnect() else { return .closed }
     }
@@ -65,7 +65,7 @@ extension Worker {
     _ connection: ConnectionPointer, withHeaders: Bool, _ base: UnsafeRawPointer, _ count: Int, arguments start: Int,
     _ end: Int, payload: Int
   ) -> FrameOutcome {
-    let object = connection.pointee.object
+    var object: Connection { connection.pointee.object }
     if withHeaders, !connection.pointee.flags.contains(.headers) {
       object.parseError("message headers not supported")
       return .closed

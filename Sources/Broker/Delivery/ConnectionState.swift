@@ -1,3 +1,4 @@
+import Bytes
 import CSystem
 import Subjects
 
@@ -73,7 +74,7 @@ public struct ConnectionState {
   /// When the backlog last moved (monotonic nanoseconds); 0 without a backlog.
   var stalledSince: Int64 = 0
 
-  unowned(unsafe) let object: Connection
+  @Uncounted var object: Connection
 }
 
 public typealias ConnectionPointer = UnsafeMutablePointer<ConnectionState>

@@ -187,18 +187,18 @@ extension Worker {
     entry.pointee.namesLength = 0
     setKey(entry, subject, length)
 
-    let object = scope.pointee.object
     let bytes = UnsafeRawBufferPointer(start: subject, count: length)
-    if variant == .plain, object.account.hasMapping(for: bytes) {
-      entry.pointee.flags = .mapped
-      return
-    }
     let ignoringPermission = variant == .unrestricted || variant == .mappedUnrestricted
-    if object.refuses(bytes, ignoringPermission: ignoringPermission) {
-      entry.pointee.flags = .denied
-      return
+    let flags = scope.pointee.$object { scope in
+      scope.$account { account -> MatchFlags in
+        if variant == .plain, account.hasMapping(for: bytes) { return .mapped }
+        if scope.refuses(bytes, ignoringPermission: ignoringPermission) { return .denied }
+        account.index.match(bytes, hash: subjectHash, into: &matchResult)
+        return []
+      }
     }
-    object.account.index.match(bytes, hash: subjectHash, into: &matchResult)
+    entry.pointee.flags = flags
+    guard flags.isEmpty else { return }
     for position in 0..<matchResult.plainCount { append(matchResult.plain[position], to: entry, subject: bytes) }
     entry.pointee.plainCount = entry.pointee.rowCount
     for group in 0..<matchResult.groupCount {

@@ -1,3 +1,4 @@
+import Bytes
 import CSystem
 import Subjects
 
@@ -7,7 +8,7 @@ import Subjects
 /// together. Identifiers are never reused; changed permissions or mappings make a new scope.
 final class PublishScope: @unchecked Sendable {
   /// Outlives the scope: whoever holds a scope holds its account, and the account holds its open one.
-  unowned let account: Account
+  @Uncounted var account: Account
   /// nil: everything may be published.
   let permission: SubjectFilter?
   let state: PublishScopePointer
@@ -19,7 +20,7 @@ final class PublishScope: @unchecked Sendable {
   }()
 
   init(account: Account, permission: SubjectFilter?) {
-    self.account = account
+    _account = Uncounted(wrappedValue: account)
     self.permission = permission
     let identifier = csys_add32(Self.nextIdentifier, 4)
     state = .allocate(capacity: 1)
@@ -33,9 +34,10 @@ final class PublishScope: @unchecked Sendable {
 
   /// Whether publishing to the subject is refused: by permission, or because only the server may (FEATURES 1.047).
   func refuses(_ subject: UnsafeRawBufferPointer, ignoringPermission: Bool) -> Bool {
-    if isReservedForRouting(subject) { return true }
     if !ignoringPermission, let permission, !permission.allows(subject) { return true }
-    return !account.isSystem && subject.starts(with: "$NRG.".utf8)
+    // Few subjects have a second letter that makes a closer look necessary.
+    guard subject.count > 3, subject[1] == UInt8(ascii: "G") || subject[1] == UInt8(ascii: "N") else { return false }
+    return isReservedForRouting(subject) || (!account.isSystem && subject.starts(with: "$NRG.".utf8))
   }
 
   /// Replies routed between clusters: `_GR_.` and the older `$GR.`.
@@ -52,7 +54,7 @@ struct PublishScopeState {
   let generations: SubjectGenerations
   /// The account's: see `tracesByHeader`.
   let traceFlag: UnsafePointer<UInt32>
-  unowned(unsafe) let object: PublishScope
+  @Uncounted var object: PublishScope
 }
 
 typealias PublishScopePointer = UnsafeMutablePointer<PublishScopeState>

@@ -10,7 +10,7 @@ extension Worker {
     connection.pointee.inBytes &+= UInt64(message.size)
     counters.pointee.inMessages &+= 1
     counters.pointee.inBytes &+= UInt64(message.size)
-    let object = connection.pointee.object
+    var object: Connection { connection.pointee.object }
     let flags = connection.pointee.flags
     if flags.contains(.pedantic), !Subject.isValidLiteral(message.subjectBytes) {
       object.sendError("Invalid Publish Subject")
@@ -42,7 +42,7 @@ extension Worker {
   }
 
   private func route(_ message: Message, from connection: ConnectionPointer) {
-    let object = connection.pointee.object
+    var object: Connection { connection.pointee.object }
     let scope = connection.pointee.scope
     var entry = match(scope, message.subject, message.subjectLength)
     if entry.pointee.flags.contains(.mapped) {
@@ -71,7 +71,7 @@ extension Worker {
     }
     mapped.subject = subject.baseAddress!
     mapped.subjectLength = subject.count
-    let object = connection.pointee.object
+    var object: Connection { connection.pointee.object }
     if connection.pointee.flags.contains(.tracing) { object.traceMapping(message.subjectBytes, subject) }
     if let trace = passage.trace { note(trace, .mapping(to: text(subject))) }
     var entry = match(scope, mapped.subject, mapped.subjectLength, .mapped)

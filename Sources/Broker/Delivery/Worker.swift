@@ -1,3 +1,4 @@
+import Bytes
 import CSystem
 import Crypto
 import Glibc
@@ -16,7 +17,7 @@ public final class Worker: @unchecked Sendable {
   public let index: Int
   public let loop: EventLoop
   /// Outlives its workers.
-  public unowned(unsafe) let server: Server
+  @Uncounted public var server: Server
   /// What else lives on this loop: its share of the streams.
   public var companion: WorkerCompanion?
   let readBuffer: UnsafeMutableRawPointer
@@ -74,7 +75,7 @@ public final class Worker: @unchecked Sendable {
   init(index: Int, loop: EventLoop, server: Server) {
     self.index = index
     self.loop = loop
-    self.server = server
+    _server = Uncounted(wrappedValue: server)
     readBuffer = .allocate(byteCount: Self.readCapacity + Chunk.slack, alignment: 64)
     dirty = .allocate(capacity: Self.maxDirtyStages)
     drainLock = .allocate(capacity: 1)

@@ -105,6 +105,8 @@ static inline int64_t csys_realtime_ns(void) { return csys_clock(CLOCK_REALTIME)
 
 // ---- calls that are variadic or macros in C
 static inline int csys_fcntl_int(int fd, int command, int value) { return fcntl(fd, command, value); }
+/// O_DIRECT, which Glibc hides behind a feature macro.
+int csys_o_direct(void);
 static inline int csys_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
 static inline int csys_ioctl_int(int fd, unsigned long request, int *value) { return ioctl(fd, request, value); }
 /// accept4: the new descriptor is non-blocking and closed on exec.

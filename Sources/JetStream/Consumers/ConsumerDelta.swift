@@ -184,6 +184,7 @@ extension ConsumerState {
   /// Reads what `encoded` wrote.
   public init(policy: ConsumerAckPolicy, encoded: UnsafeRawBufferPointer) throws(Malformed) {
     self.init(policy: policy)
+    isStarted = true
     var reader = VarintReader(encoded)
     guard reader.byte() == Self.version else { throw Malformed() }
     delivered = Position(consumer: try reader.unsigned(), stream: try reader.unsigned())

@@ -230,7 +230,7 @@ extension ConsumerMachine {
     }
     scratch.add(field: "Nats-Msg-Size", delivery.payload.count)
     delivery.header = scratch.endHeader()
-    delivery.payload = UnsafeRawBufferPointer(start: nil, count: 0)
+    delivery.payload = .empty
   }
 
   /// FEATURES 6.078.

@@ -13,7 +13,7 @@ extension ConsumerMachine {
   /// Goes on with the state of before a restart.
   public mutating func resume(port: some ConsumerPort, now: Int64) {
     lastActivity = now
-    if state.delivered.stream == 0, state.delivered.consumer == 0, state.ackFloor.stream == 0 {
+    if !state.isStarted {
       // Made, but the log ends before its first delta.
       start(port: port, now: now)
       return

@@ -15,6 +15,8 @@ public struct ConsumerState: Sendable {
   }
 
   let policy: ConsumerAckPolicy
+  /// It is known where it begins.
+  var isStarted = false
   /// The last delivery and the highest message delivered, or one before the start.
   public internal(set) var delivered = Position()
   /// Everything up to here is acknowledged. A message that was given up stays above it until nothing is pending, as in
@@ -41,6 +43,7 @@ public struct ConsumerState: Sendable {
 
   /// Begins, or begins anew, so that `sequence` is the next message.
   mutating func start(at sequence: UInt64, skipThrough: UInt64 = 0) {
+    isStarted = true
     delivered = Position(consumer: 0, stream: sequence - 1)
     ackFloor = delivered
     self.skipThrough = skipThrough

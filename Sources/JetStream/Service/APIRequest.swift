@@ -70,18 +70,27 @@ final class APIRequest: @unchecked Sendable {
   private static let auditSubject = Array("$JS.EVENT.ADVISORY.API".utf8)
 
   private func audit(_ response: [UInt8], on loop: JetStreamLoop) {
+    // The copies are made only for somebody.
     let isHeard = Self.auditSubject.withUnsafeBytes { account.account.hasInterest(in: $0) }
     guard isHeard else { return }
+    let advisory = Advisory.audit(
+      server: loop.service.server.serverName, client: requesterJSON,
+      subject: String(decoding: fullSubject, as: UTF8.self), request: String(decoding: payload, as: UTF8.self),
+      response: String(decoding: response, as: UTF8.self), loop.advisoryHead())
+    loop.publish(advisory, in: account.account)
+  }
+
+  /// Who asked, as advisories show it.
+  var requesterJSON: [UInt8] {
     var writer = JSONWriter()
-    loop.service.beginAdvisory("api_audit", &writer)
-    writer.field("server", loop.service.server.serverName)
-    writer.field("client", requester)
-    writer.field("subject", String(decoding: fullSubject, as: UTF8.self))
-    writer.field("request", String(decoding: payload, as: UTF8.self), omitEmpty: true)
-    writer.field("response", String(decoding: response, as: UTF8.self))
-    writer.field("domain", loop.service.domain, omitEmpty: true)
-    writer.endObject()
-    loop.worker.publishSoon(
-      ServerMessage(account: account.account, subject: Self.auditSubject, payload: writer.bytes))
+    requester.write(to: &writer)
+    return writer.bytes
+  }
+
+  /// Decodes the payload in place.
+  func decoded<Request>(
+    _ decode: (UnsafeRawBufferPointer) throws(JetStreamError) -> Request
+  ) throws(JetStreamError) -> Request {
+    try payload.withUnsafeBytes { bytes in Result { () throws(JetStreamError) in try decode(bytes) } }.get()
   }
 }

@@ -10,7 +10,7 @@ import JetStreamAPI
 final class AccountJetStream: @unchecked Sendable {
   let account: Account
   let name: String
-  unowned(unsafe) let service: JetStreamService
+  let service: JetStreamService
   private let lock: UnsafeMutablePointer<UInt32>
   private let counts: UnsafeMutablePointer<UInt64>
   private var streams: [String: StreamHandle] = [:]

@@ -13,7 +13,7 @@ final class ConsumerRunner: ConsumerPort {
   /// Messages that one consumer delivers before others have their turn.
   static let budget = 512
 
-  unowned(unsafe) let stream: StreamRunner
+  let stream: StreamRunner
   let name: String
   let nameBytes: [UInt8]
   /// Its number within the stream, never used again.
@@ -61,7 +61,7 @@ final class ConsumerRunner: ConsumerPort {
 
   private var loop: JetStreamLoop { stream.loop }
   private var worker: Worker { stream.loop.worker }
-  private var account: Account { stream.handle.account.account }
+  private var account: Account { stream.account }
   var now: Int64 { stream.loop.wallNow }
 
   /// What it has to say is kept: neither it nor its stream live in memory only.
@@ -159,11 +159,11 @@ final class ConsumerRunner: ConsumerPort {
     timer = nil
     timerDue = due
     guard due < .max else { return }
-    timer = worker.loop.schedule(afterNanoseconds: max(0, due - now)) { [weak self] in
-      guard let self else { return }
-      self.timer = nil
-      self.timerDue = .max
-      self.loop.schedule(self)
+    // Not weak: what was ever held weakly is counted slowly for ever. `end` cancels the timer.
+    timer = worker.loop.schedule(afterNanoseconds: max(0, due - now)) { [unowned self] in
+      timer = nil
+      timerDue = .max
+      loop.schedule(self)
     }
   }
 
@@ -227,8 +227,7 @@ final class ConsumerRunner: ConsumerPort {
   }
 
   func sendStatus(_ header: UnsafeRawBufferPointer, to target: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer) {
-    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-    _ = loop.send(to: target, showing: nothing, reply: reply, header: header, payload: nothing, in: account)
+    _ = loop.send(to: target, showing: .empty, reply: reply, header: header, payload: .empty, in: account)
   }
 
   func hasInterest(_ subject: UnsafeRawBufferPointer) -> Bool {

@@ -1,4 +1,5 @@
 import Broker
+import Bytes
 import Glibc
 
 /// What arrives for a stream.
@@ -20,7 +21,7 @@ enum HandoffKind: UInt8 {
 /// One thing that was handed over. Its bytes lie in the batch and are padded as `Message` asks for.
 struct HandoffItem {
   let kind: HandoffKind
-  unowned(unsafe) let handle: StreamHandle
+  @Uncounted var handle: StreamHandle
   let message: Message
 }
 
@@ -33,6 +34,8 @@ final class HandoffBatch: @unchecked Sendable {
 
   private struct Head {
     var handle: Unmanaged<StreamHandle>
+    /// It keeps the handle for itself and for those behind it that do not.
+    var keepsHandle: Bool
     var kind: HandoffKind
     var hasReply: Bool
     var subjectLength: UInt16
@@ -46,12 +49,15 @@ final class HandoffBatch: @unchecked Sendable {
   private(set) var byteCount = 0
   /// Where reading has come to.
   private var position = 0
+  /// The handle of the item that was added last.
+  private var newest: Unmanaged<StreamHandle>?
   /// Requests to the API, in the order of their items.
   private(set) var requests: [APIRequest] = []
   private var nextRequest = 0
 
-  init(capacity: Int = 16 << 10) {
-    self.capacity = capacity
+  /// - Parameter expected: how many bytes it will probably hold.
+  init(expecting expected: Int) {
+    capacity = expected + max(expected / 4, 16 << 10)
     bytes = .allocate(byteCount: capacity, alignment: 16)
   }
 
@@ -70,9 +76,12 @@ final class HandoffBatch: @unchecked Sendable {
       MemoryLayout<Head>.stride + message.subjectLength + message.replyLength + message.size + 3 * Self.padding + 15
     let place = room(for: total & ~15)
     let replyLength = message.reply == nil ? 0 : message.replyLength
+    let reference = Unmanaged.passUnretained(handle)
+    let keepsHandle = newest?.toOpaque() != reference.toOpaque()
+    if keepsHandle { newest = reference.retain() }
     place.storeBytes(
       of: Head(
-        handle: .passRetained(handle), kind: kind, hasReply: message.reply != nil,
+        handle: reference, keepsHandle: keepsHandle, kind: kind, hasReply: message.reply != nil,
         subjectLength: UInt16(message.subjectLength), replyLength: UInt16(replyLength),
         headerLength: UInt32(message.headerLength), size: UInt32(message.size)),
       as: Head.self)
@@ -130,7 +139,7 @@ final class HandoffBatch: @unchecked Sendable {
     position +=
       (MemoryLayout<Head>.stride + Int(head.subjectLength) + Int(head.replyLength) + Int(head.size)
         + 3 * Self.padding + 15) & ~15
-    head.handle.release()
+    if isAtEnd || (bytes + position).load(as: Head.self).keepsHandle { head.handle.release() }
   }
 
   /// Makes it empty again; keeps memory up to `fullBytes`.
@@ -138,6 +147,7 @@ final class HandoffBatch: @unchecked Sendable {
     precondition(isAtEnd, "a batch is used again when all of it was handled")
     byteCount = 0
     position = 0
+    newest = nil
     requests = []
     nextRequest = 0
     if capacity > 2 * Self.fullBytes {

@@ -15,13 +15,15 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   static let mostInFlightBytes = 32 << 20
   /// Records are handed to the journal early when they take more.
   static let recordBytes = 256 << 10
-  /// A stream is checkpointed when the journal has more than this of it.
-  static let checkpointBytes = 8 << 20
+  /// A stream is checkpointed when the journal has more than this of it, and more than its checkpoint takes.
+  static let checkpointBytes = 32 << 20
+  /// What has arrived is told to the service in such steps, and at the end of a batch.
+  static let ingestStep = 64 << 10
   /// How often checkpoints and maintenance are looked at.
   static let upkeepNanoseconds: Int64 = 2_000_000_000
 
-  unowned(unsafe) let worker: Worker
-  unowned(unsafe) let service: JetStreamService
+  let worker: Worker
+  let service: JetStreamService
   let index: Int
   var lookup = StreamLookup()
   var inFlight = InFlight()
@@ -31,8 +33,13 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   /// What goes to each loop at the end of the batch; the own place is for this loop.
   private var outgoing: [HandoffBatch?]
   private var spare: [HandoffBatch] = []
+  private var nextBatchBytes = 0
   /// Arrived, not handled yet.
   private var arrived: [HandoffBatch] = []
+  /// Bytes that have arrived for streams and that the service does not know of.
+  private var uncountedIngest = 0
+  /// Bytes taken by streams that the service does not know of.
+  private var takenIngest = 0
   /// Records of this batch, on their way to the journal.
   private let records = JournalRecords(keeping: 512 << 10)
   private var isJournalFull = false
@@ -42,6 +49,8 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   private var ready: [ConsumerRunner] = []
   /// Streams whose messages waited until nothing was in flight.
   private var resuming: [StreamRunner] = []
+  /// Streams of which something was applied in this batch.
+  private var touched: [StreamRunner] = []
   /// Streams with records that no checkpoint contains.
   private var dirty: [ObjectIdentifier: StreamRunner] = [:]
   private var mustPoll = false
@@ -76,6 +85,12 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     unsafeDowncast(worker.companion.unsafelyUnwrapped, to: JetStreamLoop.self)
   }
 
+  /// The same, for every message.
+  @inline(__always)
+  static func with<Result>(_ worker: Worker, _ body: (JetStreamLoop) -> Result) -> Result {
+    withoutCounting(of(worker), body)
+  }
+
   /// Registers with the journal. Before the loops run.
   func follow(_ journal: Journal) {
     listener = journal.addListener(on: worker.loop) { [unowned self] notice in heard(notice) }
@@ -91,7 +106,15 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
       return
     }
     hand(.publish, message, to: handle)
-    if service.ingestBegan(message.size) { holdsPublisherBack = true }
+    uncountedIngest += message.size
+    if uncountedIngest >= Self.ingestStep { countIngest() }
+  }
+
+  /// Tells the service what has arrived here.
+  private func countIngest() {
+    if uncountedIngest == 0 { return }
+    if service.ingestBegan(uncountedIngest) { holdsPublisherBack = true }
+    uncountedIngest = 0
   }
 
   override var isCongested: Bool { service.isIngestCongested }
@@ -105,10 +128,13 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
 
   /// Copies a message to the stream's loop.
   func hand(_ kind: HandoffKind, _ message: Message, to handle: StreamHandle) {
-    let target = handle.loop.index
-    let batch = outgoing[target] ?? openBatch(target)
-    batch.append(kind, handle, message)
-    if batch.isFull { send(batch, to: target) }
+    let target = withoutCounting(handle.loop) { $0.index }
+    if outgoing[target] == nil { openBatch(target) }
+    let isFull = withoutCounting(outgoing[target].unsafelyUnwrapped) { batch in
+      batch.append(kind, handle, message)
+      return batch.isFull
+    }
+    if isFull, let batch = outgoing[target] { send(batch, to: target) }
   }
 
   /// Passes a request to the stream's loop, behind what was handed over before it.
@@ -118,14 +144,17 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     batch.append(request, for: handle)
   }
 
+  @discardableResult
   private func openBatch(_ target: Int) -> HandoffBatch {
-    let batch = spare.popLast() ?? HandoffBatch()
+    // Batches stay with the loop that reads them: one that reads none makes new ones, as large as the last.
+    let batch = spare.popLast() ?? HandoffBatch(expecting: nextBatchBytes)
     outgoing[target] = batch
     return batch
   }
 
   private func send(_ batch: HandoffBatch, to target: Int) {
     outgoing[target] = nil
+    nextBatchBytes = min(batch.byteCount, HandoffBatch.fullBytes)
     if target == index {
       arrived.append(batch)
     } else {
@@ -135,6 +164,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   }
 
   private func sendOutgoing() {
+    countIngest()
     for target in outgoing.indices {
       if let batch = outgoing[target] { send(batch, to: target) }
     }
@@ -158,6 +188,10 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   override func nextPoll() -> Int64? { mustPoll ? 0 : nil }
 
   private func handleArrived() {
+    defer {
+      if takenIngest > 0 { service.ingestEnded(takenIngest) }
+      takenIngest = 0
+    }
     while hasRoom, let batch = arrived.first {
       while let item = batch.next() {
         handle(item, batch)
@@ -173,16 +207,22 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   }
 
   private func handle(_ item: HandoffItem, _ batch: HandoffBatch) {
-    if item.kind == .publish {
-      item.handle.leave(bytes: item.message.size)
-      service.ingestEnded(item.message.size)
+    item.$handle { handle in
+      if item.kind == .publish {
+        handle.leave(bytes: item.message.size)
+        takenIngest += item.message.size
+      }
+      guard let runner = handle.runner, !handle.isDeleted else {
+        if item.kind == .request { batch.takeRequest().answerStreamNotFound(on: self) }
+        return
+      }
+      self.handle(item, batch, with: runner)
     }
-    guard let runner = item.handle.runner, !item.handle.isDeleted else {
-      if item.kind == .request { batch.takeRequest().answerStreamNotFound(on: self) }
-      return
-    }
+  }
+
+  private func handle(_ item: HandoffItem, _ batch: HandoffBatch, with runner: StreamRunner) {
     switch item.kind {
-    case .publish: runner.publish(item.message)
+    case .publish: withoutCounting(runner) { $0.publish(item.message) }
     case .acknowledge: runner.acknowledge(item.message)
     case .flowControl: runner.flowControl(item.message)
     case .pull: runner.pull(item.message)
@@ -257,8 +297,10 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
 
   /// Sends a stream's entry on its way.
   func append(_ kind: UInt8, _ entry: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer, of runner: StreamRunner) {
-    records.add(owner: runner.handle.identifier, kind: kind, entry)
-    inFlight.append(kind, runner: runner, entry: entry, reply: reply)
+    assert(!runner.isOver, "a stream that has ended has nothing to say")
+    records.add(owner: withoutCounting(runner.handle) { $0.identifier }, kind: kind, entry)
+    inFlight.append(
+      kind, runner: runner, entryOffset: records.lastPayloadOffset, entryBytes: entry.count, reply: reply)
     if records.byteCount >= Self.recordBytes { flushRecords() }
   }
 
@@ -273,11 +315,14 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     if inFlight.isEmpty { action() } else { inFlight.appendFollowing(action) }
   }
 
+  /// Keeps a runner that ends until nothing of it is in flight.
+  func keepUntilSettled(_ runner: StreamRunner) { afterEverythingInFlight { withExtendedLifetime(runner) {} } }
+
   private func flushRecords() {
     guard !records.isEmpty, !isJournalFull, let journal = service.journal else { return }
     switch journal.append(batch: records, listener: listener) {
     case .queued(let last):
-      inFlight.assign(through: last)
+      inFlight.assign(through: last, records)
       journal.commit()
     case .full: isJournalFull = true
     case .refused(let failure): lose("\(failure)")
@@ -290,7 +335,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     case .room:
       isJournalFull = false
       flushRecords()
-    case .checkpointWanted: upkeep(isUrgent: true)
+    case .checkpointWanted(let sequence): upkeep(releasing: sequence)
     case .shortage(let failure):
       shortage = failure.map { "\($0)" }
       if index == 0 { service.journalShortageChanged(shortage) }
@@ -301,13 +346,31 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   private func complete(through sequence: LogSequence) {
     while let item = inFlight.takeFirst(through: sequence) {
       if let runner = item.runner {
-        let (entry, reply) = inFlight.bytes(of: item)
+        let (entry, reply) = (inFlight.entry(of: item), inFlight.reply(of: item))
         runner._withUnsafeGuaranteedRef { $0.committed(item.kind, entry, reply: reply, item.sequence) }
-        runner.release()
       }
       item.action?()
       inFlight.settle(item)
     }
+    settleTouched()
+  }
+
+  /// Something of the stream was applied: its use is counted and its timer set when all that is durable now is applied.
+  @inline(__always)
+  func touch(_ runner: StreamRunner) {
+    if runner.isTouched { return }
+    runner.isTouched = true
+    touched.append(runner)
+  }
+
+  private func settleTouched() {
+    if touched.isEmpty { return }
+    for runner in touched {
+      runner.isTouched = false
+      runner.settleUse()
+      if runner.hasMuchToCheckpoint, runner.shortage == nil { runner.checkpoint() }
+    }
+    touched.removeAll(keepingCapacity: true)
   }
 
   /// The journal has failed: nothing that is on its way will be stored.
@@ -316,9 +379,8 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     isJournalFull = false
     while let item = inFlight.takeFailed() {
       if let runner = item.runner {
-        let (_, reply) = inFlight.bytes(of: item)
+        let reply = inFlight.reply(of: item)
         runner._withUnsafeGuaranteedRef { $0.lost(reply, reason) }
-        runner.release()
       }
       inFlight.settle(item)
     }
@@ -360,10 +422,9 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   func scheduleLater(_ consumer: ConsumerRunner) {
     guard !consumer.isScheduled else { return }
     consumer.isScheduled = true
-    worker.loop.schedule(afterNanoseconds: 1_000_000) { [weak self, weak consumer] in
-      guard let self, let consumer else { return }
+    worker.loop.schedule(afterNanoseconds: 1_000_000) { [unowned self] in
       consumer.isScheduled = false
-      self.schedule(consumer)
+      schedule(consumer)
     }
   }
 
@@ -399,15 +460,16 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   func forget(_ runner: StreamRunner) { dirty[ObjectIdentifier(runner)] = nil }
 
   private func scheduleUpkeep() {
-    upkeepTimer = worker.loop.schedule(afterNanoseconds: Self.upkeepNanoseconds) { [weak self] in
-      self?.upkeep(isUrgent: false)
-      self?.scheduleUpkeep()
+    upkeepTimer = worker.loop.schedule(afterNanoseconds: Self.upkeepNanoseconds) { [unowned self] in
+      upkeep()
+      scheduleUpkeep()
     }
   }
 
-  private func upkeep(isUrgent: Bool) {
+  /// Makes the checkpoints that are due, and those without which the journal would keep records up to `wanted`.
+  private func upkeep(releasing wanted: LogSequence = 0) {
     let now = worker.loop.now
-    for (key, runner) in dirty where isUrgent || runner.wantsCheckpoint(at: now) {
+    for (key, runner) in dirty where runner.checkpointedLog < wanted || runner.wantsCheckpoint(at: now) {
       runner.checkpoint()
       if runner.isClean {
         runner.isDirty = false
@@ -416,7 +478,4 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     }
     if index == 0 { service.saveTable() }
   }
-
-  /// Calls `body` for every stream of this loop that the journal has something of.
-  func forEachDirty(_ body: (StreamRunner) -> Void) { dirty.values.forEach(body) }
 }

@@ -15,13 +15,14 @@ import Reactor
 /// Invariant: `accounts`, `journalProblem`, `journalShortage` and `unserved` are guarded by `lock`; `table` and `nextIdentifier` belong to loop 0 (before the loops run: to
 /// whoever starts the server); counts are atomic; everything else is set before the loops run.
 public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked Sendable {
-  public unowned(unsafe) let server: Server
+  public let server: Server
   let options: JetStreamOptions
   let location: StoreLocation
   let disk: any Disk
   let memory = StoreMemory.ofProcess()
   /// Carries out what would hold a loop up: syncs, removal of files.
   let background = BackgroundQueue()
+  let backups = BackupsUnderWay()
   let ingestLimit: IngestLimit
   private(set) var loops: [JetStreamLoop] = []
   private(set) var journal: Journal?
@@ -45,12 +46,8 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   let batchesInFlight = BatchesInFlight()
 
   // Loop 0.
-  /// All streams there are, so that they live.
-  var handles: [StreamHandle] = []
   var table = MetaLog.Table()
   private var detached: [String: AccountJetStream] = [:]
-  /// Accounts that have lost JetStream: what is under way may still speak of them.
-  var retired: [AccountJetStream] = []
   /// Streams whose stores are being closed, because their accounts have no JetStream now, or opened again.
   var closing: Set<UInt64> = []
   var opening: Set<UInt64> = []
@@ -223,6 +220,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
 
   public func stop(_ done: @escaping @Sendable () -> Void) {
     server.logger.info("Initiating JetStream Shutdown...")
+    backups.stop()
     for account in sortedAccounts { account.unlisten() }
     closeStreams { [self] in
       loops[0].worker.loop.submit { [self] in
@@ -360,7 +358,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   func resources(for runner: StreamRunner) -> StreamResources {
     let inMemory = !runner.isLogged
     var resources = StreamResources()
-    resources.accountBytesLeft = runner.handle.account.bytesLeft(inMemory: inMemory)
+    resources.accountBytesLeft = withoutCounting(runner.handle.account) { $0.bytesLeft(inMemory: inMemory) }
     let used = inMemory ? memoryUsed : storageUsed
     resources.isServerExhausted = used > UInt64(clamping: inMemory ? maximumMemory : maximumStorage)
     return resources
@@ -491,16 +489,6 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   /// Somebody subscribes or leaves: consumers that deliver there begin or stop. On the connection's loop.
   public func interestChanged(in subject: [UInt8], of account: Account) {
     self.account(named: account.name)?.interestChanged(in: subject)
-  }
-
-  // MARK: advisories
-
-  /// Begins an advisory or metric; the caller adds fields and ends the object.
-  func beginAdvisory(_ type: StaticString, _ writer: inout JSONWriter) {
-    writer.beginObject()
-    writer.field("type", "\(APITypes.advisoryPrefix)\(type)")
-    writer.field("id", NUID.next())
-    writer.field("timestamp", Timestamp(unixNanoseconds: server.loops.clock.wallNanoseconds()))
   }
 }
 

@@ -12,14 +12,14 @@ final class StreamListener: InternalSubscriber {
 
   override func receive(_ message: Message, from publisher: ConnectionPointer?, on worker: Worker) -> Bool {
     guard !handle.isDeleted else { return false }
-    JetStreamLoop.of(worker).take(message, for: handle)
+    JetStreamLoop.with(worker) { $0.take(message, for: handle) }
     return true
   }
 }
 
 /// Hears acknowledgements or answers to flow control requests. Whoever sends one that fits nothing is told nothing.
 final class AcknowledgementListener: InternalSubscriber {
-  private unowned(unsafe) let account: AccountJetStream
+  private let account: AccountJetStream
   private let kind: HandoffKind
 
   init(_ account: AccountJetStream, _ kind: HandoffKind) {
@@ -65,7 +65,7 @@ func token(_ wanted: Int, of subject: UnsafeRawBufferPointer) -> UnsafeRawBuffer
 
 /// Hears requests to the API.
 final class APIListener: InternalSubscriber {
-  private unowned(unsafe) let account: AccountJetStream
+  private let account: AccountJetStream
   private let prefixLength: Int
 
   init(_ account: AccountJetStream, prefixLength: Int) {

@@ -1,5 +1,6 @@
 import Bytes
 import CSystem
+import Configuration
 import Glibc
 import JetStreamAPI
 import Journal
@@ -45,16 +46,18 @@ extension JetStreamService {
 
   private var journalOptions: JournalOptions {
     var options = JournalOptions()
-    if !self.options.syncAlways, self.options.syncIntervalNanoseconds != Defaults.jetStreamSync {
+    // nats-server's own default, two minutes, means here: before every acknowledgement.
+    if !self.options.syncAlways, self.options.syncIntervalNanoseconds != Defaults.syncIntervalNanoseconds {
       options.syncIntervalNanoseconds = self.options.syncIntervalNanoseconds
     }
+    // A small volume has a small journal.
+    options.maximumSegments = min(
+      options.maximumSegments, max(Self.fewestSegments, Int(maximumStorage / 8) / options.segmentBytes))
     return options
   }
 
-  private enum Defaults {
-    /// nat-server's own default, two minutes: we sync before every acknowledgement then.
-    static let jetStreamSync: Int64 = 120_000_000_000
-  }
+  /// What a journal needs to go on while checkpoints are being written.
+  private static var fewestSegments: Int { 8 }
 
   private func readTable() throws {
     let bytes: [UInt8]
@@ -135,12 +138,10 @@ extension JetStreamService {
       let handle = runner.handle
       guard isListed(handle.account) else {
         // The account has no JetStream now: what is stored waits for it.
-        handles.append(handle)
         suspend(handle)
         continue
       }
       handle.account.add(handle)
-      handles.append(handle)
       let loop = handle.loop
       loop.worker.loop.submit { runner.begin() }
     }
@@ -204,7 +205,7 @@ extension StreamRunner {
       } catch {
         loop.service.server.logger.error("JetStream stream '\(handle.name)': a consumer's record cannot be read")
       }
-    case .consumerReset, nil: break
+    case nil: break
     }
   }
 
@@ -236,6 +237,14 @@ extension StreamRunner {
     } catch {
       fail("\(error)")
     }
+    beginRecoveredConsumers()
+    announced = store.lastSequence
+    // Without consumers nobody has said what is needed: a restored stream may wait for them.
+    if !consumers.isEmpty { releaseUnneeded() }
+  }
+
+  /// Consumers as checkpoints, the journal or a backup have them begin to run.
+  func beginRecoveredConsumers() {
     for recovered in recovering.values.sorted(by: { $0.number < $1.number }) {
       let machine = ConsumerMachine(
         identity: identity(
@@ -247,7 +256,5 @@ extension StreamRunner {
       consumer.machine.resume(port: consumer, now: consumer.now)
     }
     recovering = [:]
-    announced = store.lastSequence
-    releaseUnneeded()
   }
 }

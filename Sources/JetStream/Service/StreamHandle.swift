@@ -6,13 +6,13 @@ import JetStreamAPI
 ///
 /// Invariant: `runner` belongs to the stream's loop; `configuration` is guarded by the account's lock; counts are atomic.
 final class StreamHandle: @unchecked Sendable {
-  unowned(unsafe) let account: AccountJetStream
+  let account: AccountJetStream
   let name: String
   let nameBytes: [UInt8]
   /// Its number, never used again: the owner of its records in the journal.
   let identifier: UInt64
   /// The loop where it lives.
-  unowned(unsafe) let loop: JetStreamLoop
+  let loop: JetStreamLoop
   let created: Int64
   /// Guarded by the account's lock.
   var configuration: StreamConfiguration

@@ -6,9 +6,14 @@ import MessageStore
 extension StreamRunner {
   var isClean: Bool { appliedLog <= checkpointedLog && !isCheckpointing && shortage == nil }
 
+  /// Enough has come since the last one to be worth the next.
+  var hasMuchToCheckpoint: Bool {
+    bytesSinceCheckpoint >= JetStreamLoop.checkpointBytes && bytesSinceCheckpoint >= store.subjectBytes
+  }
+
   /// Much has come since the last one, or it is long ago.
   func wantsCheckpoint(at now: Int64) -> Bool {
-    if bytesSinceCheckpoint >= JetStreamLoop.checkpointBytes || shortage != nil { return true }
+    if hasMuchToCheckpoint || shortage != nil { return true }
     if dirtySince == 0 { dirtySince = now }
     return now - dirtySince > 30_000_000_000
   }

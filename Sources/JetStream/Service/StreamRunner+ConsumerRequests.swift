@@ -38,7 +38,7 @@ extension StreamRunner {
       existing: existing.map { ConsumerNeighbour(name: $0.name, configuration: $0.machine.configuration) },
       others: neighbours
     ) { subject in
-      Array(subject.utf8).withUnsafeBytes { handle.account.account.hasInterest(in: $0) }
+      Array(subject.utf8).withUnsafeBytes { account.hasInterest(in: $0) }
     }
     switch plan {
     case .create(let configuration): create(configuration, request)
@@ -205,9 +205,9 @@ extension StreamRunner {
   // MARK: pause, unpin, reset
 
   func pauseConsumer(_ request: APIRequest) throws(JetStreamError) {
-    let wanted = try request.payload.withUnsafeBytes { bytes in
-      Result { () throws(JetStreamError) in try ConsumerPauseRequest.decodePause(bytes, isStrict: isStrict) }
-    }.get()
+    let wanted = try request.decoded { (bytes) throws(JetStreamError) in
+      try ConsumerPauseRequest.decodePause(bytes, isStrict: isStrict)
+    }
     let consumer = try named(request)
     change(consumer, to: wanted.applied(to: consumer.machine.configuration))
     loop.afterEverythingInFlight { [self] in
@@ -216,9 +216,9 @@ extension StreamRunner {
   }
 
   func unpinConsumer(_ request: APIRequest) throws(JetStreamError) {
-    let wanted = try request.payload.withUnsafeBytes { bytes in
-      Result { () throws(JetStreamError) in try ConsumerUnpinRequest.decodeUnpin(bytes) }
-    }.get()
+    let wanted = try request.decoded { (bytes) throws(JetStreamError) in
+      try ConsumerUnpinRequest.decodeUnpin(bytes)
+    }
     let consumer = try named(request)
     guard consumer.machine.configuration.priorityGroups.contains(wanted.group) else {
       throw .consumerInvalidPriorityGroup
@@ -229,9 +229,9 @@ extension StreamRunner {
   }
 
   func resetConsumer(_ request: APIRequest) throws(JetStreamError) {
-    let wanted = try request.payload.withUnsafeBytes { bytes in
-      Result { () throws(JetStreamError) in try ConsumerResetRequest.decodeReset(bytes) }
-    }.get()
+    let wanted = try request.decoded { (bytes) throws(JetStreamError) in
+      try ConsumerResetRequest.decodeReset(bytes)
+    }
     guard let consumer = consumers[request.subject.consumer] else {
       // Nobody listens for a consumer that is not there.
       loop.service.requestEnded()

@@ -93,7 +93,7 @@ extension StreamRunner {
     for reply in confirmations {
       reply.withUnsafeBytes {
         _ = loop.send(
-          to: $0, showing: .empty, reply: .empty, header: .empty, payload: .empty, in: handle.account.account)
+          to: $0, showing: .empty, reply: .empty, header: .empty, payload: .empty, in: account)
       }
     }
     guard configuration.retention != .limits, failure == nil else { return }
@@ -161,7 +161,7 @@ extension StreamRunner {
       stream: handle.name, name: name, created: created,
       subjects: AckSubjectFormat(
         stream: handle.name, consumer: name, domain: loop.service.domain,
-        accountHash: ShortHash.make(handle.account.account.name), isSecondForm: false),
+        accountHash: ShortHash.make(account.name), isSecondForm: false),
       keepsForConsumers: self.configuration.retention != .limits,
       largestMessage: self.configuration.maximumMessageSize > 0
         ? Int(self.configuration.maximumMessageSize) : loop.service.server.options.maxPayload,

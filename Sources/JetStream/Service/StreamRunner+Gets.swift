@@ -2,6 +2,7 @@ import Broker
 import Bytes
 import JetStreamAPI
 import MessageStore
+import Subjects
 
 // Reading single messages: STREAM.MSG.GET and direct gets (FEATURES 5.098, 8.001 to 8.009).
 
@@ -63,43 +64,60 @@ extension StreamRunner {
     do throws(DirectGetStatus) {
       let wanted: MessageGetRequest
       if let subject = directSubject(message.subjectBytes) {
-        wanted = try MessageGetRequest.direct(subject: subject, payload)
+        // What key-value stores ask for.
+        if payload.isEmpty, Subject.isLiteralAndValid(subject) {
+          answer(lastOf: subject, to: reply)
+          return
+        }
+        wanted = try MessageGetRequest.direct(subject: String(decoding: subject, as: UTF8.self), payload)
       } else {
         wanted = try MessageGetRequest.direct(payload)
       }
-      answer(wanted, to: Array(reply))
+      answer(wanted, to: reply)
     } catch {
       sendStatus(error.header, to: reply)
     }
   }
 
+  private func answer(lastOf subject: UnsafeRawBufferPointer, to reply: UnsafeRawBufferPointer) {
+    do {
+      if let sequence = try store.lastSequence(of: subject), let found = try store.load(sequence) {
+        send(found, pending: nil, withHeaders: true, to: reply)
+        return
+      }
+    } catch {}
+    sendStatus(Self.notFound, to: reply)
+  }
+
+  private static var notFound: StaticString { "NATS/1.0 404 Message Not Found\r\n\r\n" }
+
   /// What follows the stream's name in the subject.
-  private func directSubject(_ subject: UnsafeRawBufferPointer) -> String? {
+  private func directSubject(_ subject: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
     guard let name = subject.position(afterToken: "GET") else { return nil }
     let rest = subject[name...]
     guard let dot = rest.firstIndex(of: UInt8(ascii: ".")) else { return nil }
-    return String(decoding: rest[(dot + 1)...], as: UTF8.self)
+    return UnsafeRawBufferPointer(rebasing: rest[(dot + 1)...])
   }
 
-  private func answer(_ wanted: MessageGetRequest, to reply: [UInt8]) {
+  private func answer(_ wanted: MessageGetRequest, to reply: UnsafeRawBufferPointer) {
     do {
       if !wanted.multiLast.isEmpty {
         try answerMultiLast(wanted, reply)
       } else if wanted.batch != 0 {
         try answerBatch(wanted, reply)
       } else if let found = try self.message(wanted) {
-        send(found, pending: nil, wanted, to: reply)
+        send(found, pending: nil, withHeaders: !wanted.noHeaders, to: reply)
       } else {
-        reply.withUnsafeBytes { sendStatus("NATS/1.0 404 Message Not Found\r\n\r\n", to: $0) }
+        sendStatus(Self.notFound, to: reply)
       }
     } catch {
-      reply.withUnsafeBytes { sendStatus("NATS/1.0 404 Message Not Found\r\n\r\n", to: $0) }
+      sendStatus(Self.notFound, to: reply)
     }
   }
 
   private var defaultBytes: Int { Int(clamping: loop.service.server.options.maxPending) }
 
-  private func answerBatch(_ wanted: MessageGetRequest, _ reply: [UInt8]) throws(StoreError) {
+  private func answerBatch(_ wanted: MessageGetRequest, _ reply: UnsafeRawBufferPointer) throws(StoreError) {
     var sequence = wanted.sequence
     if let time = wanted.startTime { sequence = try store.firstSequence(atOrAfter: time.unixNanoseconds) }
     let filters = wanted.nextBySubject.isEmpty ? SubjectFilters.everything : SubjectFilters(wanted.nextBySubject)
@@ -110,7 +128,7 @@ extension StreamRunner {
     for position in 0..<max(wanted.batch, 0) {
       guard let found = try store.next(from: sequence, matching: filters) else {
         if position > 0, wanted.batch > 1 { break }
-        reply.withUnsafeBytes { sendStatus("NATS/1.0 404 Message Not Found\r\n\r\n", to: $0) }
+        sendStatus(Self.notFound, to: reply)
         return
       }
       sequence = found.sequence + 1
@@ -118,7 +136,7 @@ extension StreamRunner {
       if pending > 0, !wanted.noHeaders { pending -= 1 }
       let size = found.subject.count + found.header.count + found.payload.count
       let current = found.sequence
-      send(found, pending: (pending, last), wanted, to: reply)
+      send(found, pending: (pending, last), withHeaders: !wanted.noHeaders, to: reply)
       last = current
       bytes += size
       if bytes >= limit { break }
@@ -126,12 +144,12 @@ extension StreamRunner {
     end("Nats-Num-Pending: \(pending)\r\nNats-Last-Sequence: \(last)\r\n", to: reply)
   }
 
-  private func answerMultiLast(_ wanted: MessageGetRequest, _ reply: [UInt8]) throws(StoreError) {
+  private func answerMultiLast(_ wanted: MessageGetRequest, _ reply: UnsafeRawBufferPointer) throws(StoreError) {
     var through = wanted.upToSequence
     if let time = wanted.upToTime {
       let next = try store.firstSequence(atOrAfter: time.unixNanoseconds)
       if next <= store.firstSequence {
-        reply.withUnsafeBytes { sendStatus("NATS/1.0 404 No Results\r\n\r\n", to: $0) }
+        sendStatus("NATS/1.0 404 No Results\r\n\r\n", to: reply)
         return
       }
       through = next - 1
@@ -140,12 +158,12 @@ extension StreamRunner {
     let found = try store.lastPerSubject(
       SubjectFilters(wanted.multiLast), through: through, limit: MessageGetRequest.maximumMultiLast)
     guard var sequences = found else {
-      reply.withUnsafeBytes { sendStatus("NATS/1.0 413 Too Many Results\r\n\r\n", to: $0) }
+      sendStatus("NATS/1.0 413 Too Many Results\r\n\r\n", to: reply)
       return
     }
     sequences.removeAll { $0 < wanted.sequence }
     if sequences.isEmpty {
-      reply.withUnsafeBytes { sendStatus("NATS/1.0 404 No Results\r\n\r\n", to: $0) }
+      sendStatus("NATS/1.0 404 No Results\r\n\r\n", to: reply)
       return
     }
     let limit = wanted.maximumBytes > 0 ? wanted.maximumBytes : defaultBytes
@@ -154,12 +172,12 @@ extension StreamRunner {
     var bytes = 0
     for (position, sequence) in sequences.enumerated() {
       guard let message = try store.load(sequence) else {
-        reply.withUnsafeBytes { sendStatus("NATS/1.0 404 Message Not Found\r\n\r\n", to: $0) }
+        sendStatus(Self.notFound, to: reply)
         return
       }
       pending -= 1
       bytes += message.subject.count + message.header.count + message.payload.count
-      send(message, pending: (pending, last), wanted, to: reply)
+      send(message, pending: (pending, last), withHeaders: true, to: reply)
       last = sequence
       if bytes >= limit || (wanted.batch > 0 && position + 1 >= wanted.batch) { break }
     }
@@ -169,49 +187,54 @@ extension StreamRunner {
 
   /// - Parameter pending: what follows, and the sequence sent before; only in batches.
   private func send(
-    _ message: StoredMessage, pending: (UInt64, UInt64)?, _ wanted: MessageGetRequest, to reply: [UInt8]
+    _ message: StoredMessage, pending: (UInt64, UInt64)?, withHeaders: Bool, to reply: UnsafeRawBufferPointer
   ) {
-    var header: [UInt8] = []
-    if !wanted.noHeaders || !wanted.multiLast.isEmpty {
-      header.reserveCapacity(message.header.count + 256)
-      if message.header.count > 2 {
-        header += message.header.dropLast(2)
-      } else {
-        header += Array("NATS/1.0\r\n".utf8)
-      }
-      header += Array("Nats-Stream: \(handle.name)\r\nNats-Subject: ".utf8)
-      header += message.subject
-      header += Array("\r\nNats-Sequence: \(message.sequence)\r\nNats-Time-Stamp: ".utf8)
-      header += Array(RFC3339.string(Timestamp(unixNanoseconds: message.timestamp)).utf8)
-      header += Array("\r\n".utf8)
-      if let (next, last) = pending {
-        header += Array("Nats-Num-Pending: \(next)\r\nNats-Last-Sequence: \(last)\r\n".utf8)
-      }
-      header += Array("\r\n".utf8)
-    }
-    reply.withUnsafeBytes { reply in
-      header.withUnsafeBytes { header in
-        _ = loop.send(
-          to: reply, showing: .empty, reply: .empty, header: header, payload: message.payload,
-          in: handle.account.account)
-      }
+    getHeader.removeAll(keepingCapacity: true)
+    if withHeaders { getHeader.describe(message, of: handle.nameBytes, pending: pending) }
+    getHeader.withUnsafeBytes { header in
+      _ = loop.send(to: reply, showing: .empty, reply: .empty, header: header, payload: message.payload, in: account)
     }
   }
 
-  private func end(_ fields: String, to reply: [UInt8]) {
-    let header = Array("NATS/1.0 204 EOB\r\n\(fields)\r\n".utf8)
-    reply.withUnsafeBytes { reply in
-      header.withUnsafeBytes {
-        _ = loop.send(
-          to: reply, showing: .empty, reply: .empty, header: $0, payload: .empty, in: handle.account.account)
-      }
+  private func end(_ fields: String, to reply: UnsafeRawBufferPointer) {
+    Array("NATS/1.0 204 EOB\r\n\(fields)\r\n".utf8).withUnsafeBytes {
+      _ = loop.send(to: reply, showing: .empty, reply: .empty, header: $0, payload: .empty, in: account)
     }
   }
 
   private func sendStatus(_ status: StaticString, to reply: UnsafeRawBufferPointer) {
     let header = UnsafeRawBufferPointer(start: status.utf8Start, count: status.utf8CodeUnitCount)
-    _ = loop.send(
-      to: reply, showing: .empty, reply: .empty, header: header, payload: .empty, in: handle.account.account)
+    _ = loop.send(to: reply, showing: .empty, reply: .empty, header: header, payload: .empty, in: account)
+  }
+}
+
+extension [UInt8] {
+  /// Appends the header of a direct get's answer (FEATURES 8.003, 8.007).
+  fileprivate mutating func describe(_ message: StoredMessage, of stream: [UInt8], pending: (UInt64, UInt64)?) {
+    if message.header.count > 2 {
+      append(contentsOf: UnsafeRawBufferPointer(rebasing: message.header.dropLast(2)))
+    } else {
+      append("NATS/1.0\r\n")
+    }
+    append("Nats-Stream: ")
+    append(contentsOf: stream)
+    append("\r\nNats-Subject: ")
+    append(contentsOf: message.subject)
+    append("\r\nNats-Sequence: ")
+    append(decimal: message.sequence)
+    append("\r\nNats-Time-Stamp: ")
+    RFC3339.append(Timestamp(unixNanoseconds: message.timestamp), to: &self)
+    if let (next, last) = pending {
+      append("\r\nNats-Num-Pending: ")
+      append(decimal: next)
+      append("\r\nNats-Last-Sequence: ")
+      append(decimal: last)
+    }
+    append("\r\n\r\n")
+  }
+
+  private mutating func append(_ text: StaticString) {
+    append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 }
 

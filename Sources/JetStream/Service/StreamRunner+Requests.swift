@@ -17,6 +17,7 @@ extension StreamRunner {
       case .streamPurge: try purge(request)
       case .messageDelete: try deleteMessage(request)
       case .messageGet: try getMessage(request)
+      case .streamSnapshot: try snapshot(request)
       case .consumerCreate, .durableCreate: try createConsumer(request)
       case .consumerNames: try answerConsumerNames(request)
       case .consumerList: try answerConsumerList(request)
@@ -40,11 +41,7 @@ extension StreamRunner {
   // MARK: the stream
 
   private func created(_ request: APIRequest) {
-    if request.isRepeatedCreate {
-      request.answer(StreamCreateAnswer(information(), didCreate: true).answer(), on: loop)
-      return
-    }
-    publish(Advisory.stream(handle.name, .create, loop.advisoryHead()))
+    if !request.isRepeatedCreate { publish(Advisory.stream(handle.name, .create, loop.advisoryHead())) }
     request.answer(StreamCreateAnswer(information(), didCreate: true).answer(), on: loop)
   }
 
@@ -128,11 +125,9 @@ extension StreamRunner {
   private func purge(_ request: APIRequest) throws(JetStreamError) {
     var wanted = StreamPurgeRequest()
     if request.hasJSON {
-      wanted = try request.payload.withUnsafeBytes { bytes in
-        Result { () throws(JetStreamError) in
-          try StreamPurgeRequest.decodePurge(bytes, isStrict: loop.service.options.strict)
-        }
-      }.get()
+      wanted = try request.decoded { (bytes) throws(JetStreamError) in
+        try StreamPurgeRequest.decodePurge(bytes, isStrict: loop.service.options.strict)
+      }
     }
     let last = rules.proposedSequence
     var isFirst = true
@@ -168,7 +163,7 @@ extension StreamRunner {
     switch try propose(&rules, &output) {
     case .journal:
       expectChange(request)
-      append(output.entries, reply: UnsafeRawBufferPointer(start: nil, count: 0))
+      append(output.entries, reply: .empty)
     case .answer:
       answerInOrder { runner in
         if request.subject.operation == .streamPurge {

@@ -13,7 +13,8 @@ import Reactor
 final class StreamRunner: @unchecked Sendable {
   /// Ends, as the handle's hold on the runner does, when the stream is deleted.
   let handle: StreamHandle
-  unowned(unsafe) let loop: JetStreamLoop
+  let loop: JetStreamLoop
+  let account: Account
   let store: StreamStore
   /// Where the rules lie: a copy of them for every call would cost more than the call.
   private let rulesPlace = UnsafeMutablePointer<StreamRules>.allocate(capacity: 1)
@@ -36,6 +37,8 @@ final class StreamRunner: @unchecked Sendable {
   /// As of the last checkpoint.
   var checkpointedLog: LogSequence = 0
   var isCheckpointing = false
+  /// The loop settles its use soon.
+  var isTouched = false
   /// The loop knows that there is something to checkpoint.
   var isDirty = false
   var dirtySince: Int64 = 0
@@ -57,6 +60,8 @@ final class StreamRunner: @unchecked Sendable {
   var announced: UInt64 = 0
   private var countedBytes: UInt64 = 0
   private var answerBytes: [UInt8] = []
+  /// Room for the header of a direct get's answer.
+  var getHeader: [UInt8] = []
   /// The journal lacks records that may have been this stream's; until its next message is replayed.
   var mayHaveLost = false
   /// Consumers as recovery finds them, before they run.
@@ -65,6 +70,7 @@ final class StreamRunner: @unchecked Sendable {
   init(_ handle: StreamHandle, store: StreamStore) {
     self.handle = handle
     self.loop = handle.loop
+    account = handle.account.account
     self.store = store
     firstConfigured = handle.configuration.firstSequence
     let service = handle.account.service
@@ -96,7 +102,6 @@ final class StreamRunner: @unchecked Sendable {
   var configuration: StreamConfiguration { rules.configuration }
   /// What it does goes to the journal.
   var isLogged: Bool { store.backing == .file }
-  private var account: Account { handle.account.account }
   private var worker: Worker { loop.worker }
 
   /// On the loop, when the stream begins to live there.
@@ -155,7 +160,7 @@ final class StreamRunner: @unchecked Sendable {
       answer(.refused(.streamStoreFailed(refusal)), to: reply)
       return
     }
-    rules.resources = loop.service.resources(for: self)
+    rules.resources = withoutCounting(loop.service) { $0.resources(for: self) }
     output.removeAll()
     switch rules.propose(inbound, now: loop.wallNow, output: &output) {
     case .journal: append(output.entries, reply: reply)
@@ -172,9 +177,8 @@ final class StreamRunner: @unchecked Sendable {
 
   /// Sends entries on their way; the reply belongs to the last one.
   func append(_ entries: StreamEntries, reply: UnsafeRawBufferPointer) {
-    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
     for index in 0..<entries.count {
-      let own = index == entries.count - 1 ? reply : nothing
+      let own = index == entries.count - 1 ? reply : .empty
       entries.withEntry(index) { append(entries.kind(index), $0, reply: own) }
     }
   }
@@ -221,8 +225,7 @@ final class StreamRunner: @unchecked Sendable {
   private static func nextTick(_ rules: inout StreamRules) -> Int64 { rules.nextTick ?? .max }
 
   private func send(_ payload: UnsafeRawBufferPointer, to subject: UnsafeRawBufferPointer) {
-    let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-    _ = loop.send(to: subject, showing: nothing, reply: nothing, header: nothing, payload: payload, in: account)
+    _ = loop.send(to: subject, showing: .empty, reply: .empty, header: .empty, payload: payload, in: account)
   }
 
   /// What waited until nothing was in flight.
@@ -262,7 +265,7 @@ final class StreamRunner: @unchecked Sendable {
   private func apply(_ kind: StreamEntryKind, _ entry: UnsafeRawBufferPointer, reply: UnsafeRawBufferPointer) {
     switch kind {
     case .put, .delete, .purge: applyChange(kind, entry, reply: reply)
-    case .consumer, .consumerDeleted, .consumerDelta, .consumerReset: break
+    case .consumer, .consumerDeleted, .consumerDelta: break
     }
   }
 
@@ -288,6 +291,12 @@ final class StreamRunner: @unchecked Sendable {
     case .ignored: break
     }
     carryOut()
+    if isLogged { loop.touch(self) } else { settleUse() }
+  }
+
+  /// Tells the account and the clock what was applied.
+  func settleUse() {
+    if isOver { return }
     countUse()
     scheduleTick()
     if store.shortage != nil { noteShortage() }
@@ -363,9 +372,8 @@ final class StreamRunner: @unchecked Sendable {
     message.subject.withUnsafeBytes { subject in
       message.header.withUnsafeBytes { header in
         message.payload.withUnsafeBytes { payload in
-          let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
           _ = loop.send(
-            to: subject, showing: nothing, reply: nothing, header: header, payload: payload, in: account)
+            to: subject, showing: .empty, reply: .empty, header: header, payload: payload, in: account)
         }
       }
     }
@@ -391,11 +399,11 @@ final class StreamRunner: @unchecked Sendable {
     tickTimer = nil
     tickDue = due
     guard due < .max, !isOver else { return }
-    tickTimer = worker.loop.schedule(afterNanoseconds: max(0, due - loop.wallNow)) { [weak self] in
-      guard let self else { return }
-      self.tickTimer = nil
-      self.tickDue = .max
-      self.tick()
+    // Not weak: what was ever held weakly is counted slowly for ever. `end` cancels the timer.
+    tickTimer = worker.loop.schedule(afterNanoseconds: max(0, due - loop.wallNow)) { [unowned self] in
+      tickTimer = nil
+      tickDue = .max
+      tick()
     }
   }
 
@@ -408,7 +416,7 @@ final class StreamRunner: @unchecked Sendable {
       fail("\(error)")
       return
     }
-    append(output.entries, reply: UnsafeRawBufferPointer(start: nil, count: 0))
+    append(output.entries, reply: .empty)
     carryOut()
     countUse()
     scheduleTick()
@@ -428,7 +436,7 @@ final class StreamRunner: @unchecked Sendable {
     } catch {
       fail("\(error)")
     }
-    append(output.entries, reply: UnsafeRawBufferPointer(start: nil, count: 0))
+    append(output.entries, reply: .empty)
     carryOut()
     isSilent = configuration.noAcknowledgement
     releaseUnneeded()
@@ -539,13 +547,13 @@ final class StreamRunner: @unchecked Sendable {
 
   func end() {
     isOver = true
+    loop.keepUntilSettled(self)
     rules.close()
     unlisten()
     handle.answersDirectGets = false
     if let tickTimer { worker.loop.cancel(tickTimer) }
     tickTimer = nil
     for consumer in consumers.values { consumer.end() }
-    for message in held { message.withMessage { _ in } }
     held = []
   }
 
@@ -556,39 +564,5 @@ final class StreamRunner: @unchecked Sendable {
   func recovered(through log: LogSequence, checkpointed: LogSequence) {
     appliedLog = max(appliedLog, log)
     checkpointedLog = checkpointed
-  }
-}
-
-/// A message that waits, with its bytes.
-private struct HeldMessage {
-  private let bytes: [UInt8]
-  private let subjectLength: Int
-  private let replyLength: Int
-  private let hasReply: Bool
-  private let headerLength: Int
-  private let size: Int
-
-  init(_ message: Message) {
-    subjectLength = message.subjectLength
-    hasReply = message.reply != nil
-    replyLength = hasReply ? message.replyLength : 0
-    headerLength = message.headerLength
-    size = message.size
-    let padding = [UInt8](repeating: 0, count: HandoffBatch.padding)
-    bytes =
-      Array(message.subjectBytes) + padding + (hasReply ? Array(message.replyBytes) : []) + padding
-      + Array(message.bodyBytes) + padding
-  }
-
-  func withMessage(_ body: (Message) -> Void) {
-    bytes.withUnsafeBytes { bytes in
-      let subject = bytes.baseAddress!
-      let reply = subject + subjectLength + HandoffBatch.padding
-      let start = reply + replyLength + HandoffBatch.padding
-      body(
-        Message(
-          subject: subject, subjectLength: subjectLength, reply: hasReply ? reply : nil, replyLength: replyLength,
-          headerLength: headerLength, body: start, size: size))
-    }
   }
 }

@@ -9,7 +9,7 @@ final class StreamSurvey<Finding: Sendable>: @unchecked Sendable {
   private var found: [Finding?]
   private var missing: Int
   private let completion: @Sendable ([Finding]) -> Void
-  private unowned(unsafe) let service: JetStreamService
+  private let service: JetStreamService
 
   private init(
     count: Int, parts: Int, _ service: JetStreamService, _ completion: @escaping @Sendable ([Finding]) -> Void

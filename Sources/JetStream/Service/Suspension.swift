@@ -9,7 +9,6 @@ import Reactor
 extension JetStreamService {
   /// Closes what the account stores. Streams in memory end. Loop 0.
   func suspend(_ account: AccountJetStream) {
-    retired.append(account)
     for handle in account.sortedStreams {
       handle.isDeleted = true
       account.remove(handle)
@@ -32,7 +31,6 @@ extension JetStreamService {
   }
 
   private func suspended(_ handle: StreamHandle, _ problem: String?) {
-    handles.removeAll { $0 === handle }
     guard let stream = table.streams[handle.identifier] else { return }
     if let problem {
       // The journal has what the store lacks: the next start puts it together.
@@ -88,7 +86,6 @@ extension JetStreamService {
     }
     note(unserved: stream, false)
     handle.account.add(handle)
-    handles.append(handle)
     handle.loop.worker.loop.submit { handle.runner?.begin() }
   }
 }

@@ -28,6 +28,10 @@ extension JetStreamService {
         request.refuse(.requiredApiLevel, on: loop)
         return
       }
+      if request.subject.operation == .streamSnapshot, request.isEmpty {
+        request.refuse(.badRequest, on: loop)
+        return
+      }
       guard let handle = request.account.stream(named: request.subject.stream) else {
         request.answerStreamNotFound(on: loop)
         return
@@ -37,9 +41,7 @@ extension JetStreamService {
   }
 
   private func requestDropped(_ request: APIRequest, on loop: JetStreamLoop) {
-    let now = Timestamp(unixNanoseconds: loop.wallNow)
-    let advisory = Advisory.limitReached(
-      server: server.serverName, dropped: 1, AdvisoryHead(id: NUID.next(), time: now, domain: domain))
+    let advisory = Advisory.limitReached(server: server.serverName, dropped: 1, loop.advisoryHead())
     loop.publish(advisory, in: request.account.account)
   }
 
@@ -55,6 +57,7 @@ extension JetStreamService {
       case .streamCreate: try create(request)
       case .streamUpdate: try update(request)
       case .streamDelete: try delete(request)
+      case .streamRestore: try restore(request)
       case .streamNames: try names(request)
       case .streamList: try list(request)
       default: throw .clusterUnSupportFeature
@@ -74,7 +77,7 @@ extension JetStreamService {
       overlaps: { subjects, excluded in
         configurations.contains { other in
           other.name != excluded
-            && other.subjects.contains { taken in subjects.contains { Self.collide($0, taken) } }
+            && other.subjects.contains { taken in subjects.contains { Subject.collide($0, taken) } }
         }
       })
     result.duplicateWindowLimit = options.limits.duplicateWindowNanoseconds
@@ -84,14 +87,6 @@ extension JetStreamService {
     result.serverMaximum = StorageAmounts(memory: maximumMemory, file: maximumStorage)
     result.streamCount = configurations.count
     return result
-  }
-
-  private static func collide(_ left: String, _ right: String) -> Bool {
-    var left = left
-    var right = right
-    return left.withUTF8 { left in
-      right.withUTF8 { Subject.collide(UnsafeRawBufferPointer(left), UnsafeRawBufferPointer($0)) }
-    }
   }
 
   /// Bytes that streams with a limit may take.
@@ -135,9 +130,7 @@ extension JetStreamService {
       loops[0].hand(request, to: handle)
     case .create(let configuration):
       try refuseUnsupported(configuration)
-      if table.streams.values.contains(where: { $0.account == account.name && $0.configuration.name == name }) {
-        throw .streamCreate("a stream of this name is stored and is not served now")
-      }
+      try refuseUnserved(name, in: account)
       let stream = MetaLog.Stream(
         account: account.account.name, identifier: table.nextIdentifier,
         created: server.loops.clock.wallNanoseconds(), configuration: configuration)
@@ -162,9 +155,16 @@ extension JetStreamService {
   }
 
   /// What is checked and stored like everything else, but not carried out by this server.
-  private func refuseUnsupported(_ configuration: StreamConfiguration) throws(JetStreamError) {
+  func refuseUnsupported(_ configuration: StreamConfiguration) throws(JetStreamError) {
     if configuration.mirror != nil || !configuration.sources.isEmpty {
       throw .streamCreate("mirrors and sources are not supported by this server yet")
+    }
+  }
+
+  /// A stream that could not be opened keeps its name.
+  func refuseUnserved(_ name: String, in account: AccountJetStream) throws(JetStreamError) {
+    if table.streams.values.contains(where: { $0.account == account.name && $0.configuration.name == name }) {
+      throw .streamCreate("a stream of this name is stored and is not served now")
     }
   }
 
@@ -183,7 +183,8 @@ extension JetStreamService {
     handle.runner = StreamRunner(handle, store: store)
     let runner = handle.runner!
     runner.finishRecovery()
-    loop.worker.loop.submit { runner.begin() }
+    // Before the request is answered, which on this loop happens sooner than mail is read.
+    if loop === loops[0] { runner.begin() } else { loop.worker.loop.submit { runner.begin() } }
     return handle
   }
 
@@ -248,12 +249,6 @@ extension StreamConfiguration {
   /// Whether messages of a subject or pattern are stored here; the empty one stands for all.
   fileprivate func listens(to subject: String) -> Bool {
     if subject.isEmpty { return true }
-    var wanted = subject
-    return subjects.contains { own in
-      var own = own
-      return wanted.withUTF8 { wanted in
-        own.withUTF8 { Subject.collide(UnsafeRawBufferPointer(wanted), UnsafeRawBufferPointer($0)) }
-      }
-    }
+    return subjects.contains { Subject.collide(subject, $0) }
   }
 }

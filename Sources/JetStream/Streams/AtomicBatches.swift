@@ -24,7 +24,7 @@ struct AtomicBatches {
   private(set) var byteCount = 0
 
   var count: Int { batches.count }
-  var earliest: Int64? { batches.values.lazy.map(\.deadline).min() }
+  var earliest: Int64? { batches.isEmpty ? nil : batches.values.lazy.map(\.deadline).min() }
 
   subscript(id: String) -> Batch? { batches[id] }
 

@@ -33,7 +33,9 @@ struct FastBatches {
 
   var count: Int { batches.count }
   /// Committing batches have no deadline.
-  var earliest: Int64? { batches.values.lazy.filter { !$0.isCommitting }.map(\.deadline).min() }
+  var earliest: Int64? {
+    batches.isEmpty ? nil : batches.values.lazy.filter { !$0.isCommitting }.map(\.deadline).min()
+  }
 
   subscript(id: String) -> Batch? { numbers[id].flatMap { batches[$0] } }
 

@@ -11,7 +11,6 @@ public enum StreamEntryKind: UInt8, Sendable {
   case consumerDeleted = 17
   /// What consumers delivered, and what was acknowledged.
   case consumerDelta = 18
-  case consumerReset = 19
 }
 
 /// What is noted with a message in its entry. Numbers are on disk: they never change.

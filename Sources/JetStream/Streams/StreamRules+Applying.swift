@@ -26,7 +26,7 @@ extension StreamRules {
       let applied: Result<Void, StoreError> = entry.withUnsafeBytes { bytes in
         guard let put = PutEntry(bytes) else { return .success(()) }
         do throws(StoreError) {
-          _ = try applyMessage(put, UnsafeRawBufferPointer(start: nil, count: 0), output: &output)
+          _ = try applyMessage(put, .empty, output: &output)
           return .success(())
         } catch {
           return .failure(error)

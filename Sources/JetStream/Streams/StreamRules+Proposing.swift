@@ -8,7 +8,7 @@ struct Draft {
   var header: UnsafeRawBufferPointer
   var payload: UnsafeRawBufferPointer
   var flags = PutFlags()
-  var messageID = UnsafeRawBufferPointer(start: nil, count: 0)
+  var messageID = UnsafeRawBufferPointer.empty
   /// The number of the fast batch it belongs to; -1: none.
   var batch: Int32 = -1
 
@@ -200,7 +200,7 @@ extension StreamRules {
       PutEntry(
         sequence: proposedSequence, timestamp: proposedTimestamp, flags: draft.flags, subject: draft.subject,
         header: draft.header,
-        payload: draft.flags.contains(.isNotKept) ? UnsafeRawBufferPointer(start: nil, count: 0) : draft.payload))
+        payload: draft.flags.contains(.isNotKept) ? .empty : draft.payload))
     inFlight.append(
       sequence: proposedSequence, subject: draft.subject, bytes: draft.bytes(in: store.backing),
       isKept: !draft.flags.contains(.isNotKept), isSchedule: draft.flags.contains(.isSchedule), batch: draft.batch)

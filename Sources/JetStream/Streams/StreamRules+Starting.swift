@@ -6,12 +6,14 @@ import MessageStore
 extension StreamRules {
   /// Call when all entries of the journal have been applied after a start, also without any: enforces limits that
   /// replay left alone, or has the first `tick` do it, and finds what expires and what is scheduled.
-  public mutating func finishReplay(output: inout StreamOutput) throws(StoreError) {
+  ///
+  /// - Parameter findsTimes: false if what expires and what is scheduled has been noted message by message.
+  public mutating func finishReplay(findsTimes: Bool = true, output: inout StreamOutput) throws(StoreError) {
     stagedEntries = []
     proposedSequence = max(proposedSequence, store.lastSequence)
     proposedTimestamp = max(proposedTimestamp, store.lastTimestamp)
     if removesSilently { limitsAreDue = true } else { try enforceReplayedLimits(output: &output) }
-    try findTimes()
+    if findsTimes { try self.findTimes() } else { findAge() }
     isReplaying = false
   }
 
@@ -30,10 +32,7 @@ extension StreamRules {
   /// Looks for messages that expire and for schedules that are not known.
   private mutating func findTimes() throws(StoreError) {
     expiries.removeAll()
-    ageDue = nil
-    if configuration.maximumAge > 0, store.messages > 0 {
-      ageDue = store.firstTimestamp &+ configuration.maximumAge
-    }
+    findAge()
     let flags = StoredFlags.hasTTL | (configuration.allowMessageSchedules ? StoredFlags.isSchedule : 0)
     guard configuration.allowMessageTTL || configuration.allowMessageSchedules else { return }
     var position: UInt64 = 0
@@ -52,6 +51,12 @@ extension StreamRules {
             header: message.header, payload: message.payload))
       }
     }
+  }
+
+  private mutating func findAge() {
+    ageDue = nil
+    guard configuration.maximumAge > 0, store.messages > 0 else { return }
+    ageDue = store.firstTimestamp &+ configuration.maximumAge
   }
 
   /// Takes over a changed configuration and enforces its limits. Everything in flight must have been applied.

@@ -15,16 +15,15 @@ extension StreamRules {
   /// When `tick` must be called next, nanoseconds since 1970; nil: not before something else happens.
   public var nextTick: Int64? {
     if limitsAreDue { return 0 }
-    var earliest = ageDue
-    let candidates = [expiries.earliest, schedules.earliest, atomicBatches.earliest, fastBatches.earliest]
-    for time in candidates {
-      if let time { earliest = Swift.min(earliest ?? time, time) }
-    }
+    var earliest = ageDue ?? .max
+    if let time = expiries.earliest { earliest = min(earliest, time) }
+    if let time = schedules.earliest { earliest = min(earliest, time) }
+    if let time = atomicBatches.earliest { earliest = min(earliest, time) }
+    if let time = fastBatches.earliest { earliest = min(earliest, time) }
     if let oldest = duplicates.oldest {
-      let time = oldest &+ configuration.duplicateWindow &+ Self.duplicateDelay
-      earliest = Swift.min(earliest ?? time, time)
+      earliest = min(earliest, oldest &+ configuration.duplicateWindow &+ Self.duplicateDelay)
     }
-    return earliest
+    return earliest == .max ? nil : earliest
   }
 
   /// Expires messages, batches and message identifiers; proposes delete markers and scheduled messages, whose entries

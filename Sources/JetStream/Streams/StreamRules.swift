@@ -93,7 +93,7 @@ public struct StreamRules {
     case .purge:
       guard let entry = PurgeEntry(entry) else { return .ignored }
       return try applyPurge(entry, output: &output)
-    case .consumer, .consumerDeleted, .consumerDelta, .consumerReset: return .ignored
+    case .consumer, .consumerDeleted, .consumerDelta: return .ignored
     }
   }
 

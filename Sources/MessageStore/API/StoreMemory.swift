@@ -6,14 +6,19 @@ import Reactor
 /// the least recently used given up first. Any thread.
 ///
 /// What stores cannot give up (indexes by subject, newest blocks) is taken from the same budget; a sixteenth of it is
-/// always left for the cache.
+/// always left for the cache. It does not become larger than it needs to be for many readers at a time: behind it stands
+/// the system's own.
 public final class StoreMemory: @unchecked Sendable {
   // Invariant: everything that varies, also in the entries (except the contents of pinned ones, which their store
   // reads), is guarded by `lock`. An entry in the list is kept alive by its block.
   public let budgetBytes: Int
+  static let mostCachedBytes = 32 << 20
   private let lock: UnsafeMutablePointer<UInt32>
   private var cached = 0
   private var fixed = 0
+  /// Files that are on disk and still in the system's cache, in the order in which they were written.
+  private var written: [WrittenFile] = []
+  private var writtenBytes = 0
   private unowned(unsafe) var newest: CacheEntry?
   private unowned(unsafe) var oldest: CacheEntry?
 
@@ -84,8 +89,28 @@ public final class StoreMemory: @unchecked Sendable {
     locked { if entry.isHeld { evict(entry) } }
   }
 
+  /// What stores keep of their newest files in the system's cache, which counts against the container's limit too.
+  static let mostWrittenBytes = 128 << 20
+
+  /// A file was written to its end and synced. Returns files that the system's cache need not keep for this one: who
+  /// reads far behind the writers reads the disk, and what is written finds memory that was used a moment ago, which
+  /// costs a fifth of what fresh memory does.
+  func noteWritten(_ path: String, bytes: Int) -> [String] {
+    locked {
+      written.append(WrittenFile(path: path, bytes: bytes))
+      writtenBytes += bytes
+      var leaving = 0
+      while writtenBytes > min(Self.mostWrittenBytes, budgetBytes / 2), leaving < written.count - 1 {
+        writtenBytes -= written[leaving].bytes
+        leaving += 1
+      }
+      defer { written.removeFirst(leaving) }
+      return written[..<leaving].map(\.path)
+    }
+  }
+
   private func shrink() {
-    let limit = max(budgetBytes - fixed, budgetBytes / 16)
+    let limit = min(max(budgetBytes - fixed, budgetBytes / 16), Self.mostCachedBytes)
     var candidate = oldest
     while cached > limit, let entry = candidate {
       candidate = entry.newer
@@ -116,6 +141,11 @@ public final class StoreMemory: @unchecked Sendable {
     entry.newer = nil
     entry.older = nil
   }
+}
+
+private struct WrittenFile {
+  let path: String
+  let bytes: Int
 }
 
 /// Something cached: a part of a block's file, or a block's index.

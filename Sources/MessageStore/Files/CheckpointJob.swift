@@ -10,6 +10,8 @@ final class CheckpointJob {
   let subjects: SubjectSnapshot.Copy?
   /// Files that were written since the last checkpoint.
   let unsynced: [String]
+  /// Those of them that are blocks written to their end, and their sizes.
+  let complete: [(name: String, bytes: Int)]
   /// Blocks that no checkpoint speaks of after this one.
   let doomed: [UInt64]
   /// The file with the index by subject that is replaced.
@@ -22,13 +24,14 @@ final class CheckpointJob {
 
   init(
     folder: StoreFolder, checkpoint: CheckpointFile, subjects: SubjectSnapshot.Copy?, unsynced: [String],
-    doomed: [UInt64], oldSubjects: UInt64?, erasures: [Erasure]
+    complete: [(name: String, bytes: Int)], doomed: [UInt64], oldSubjects: UInt64?, erasures: [Erasure]
   ) {
     self.erasures = erasures
     self.folder = folder
     self.checkpoint = checkpoint
     self.subjects = subjects
     self.unsynced = unsynced
+    self.complete = complete
     self.doomed = doomed
     self.oldSubjects = oldSubjects
   }
@@ -50,6 +53,11 @@ final class CheckpointJob {
         try disk.removeIfThere(folder.path(StoreFiles.sidecar(id)))
       } catch {
         remaining.append(id)
+      }
+    }
+    for block in complete {
+      for path in folder.memory.noteWritten(folder.path(block.name), bytes: block.bytes) {
+        try? disk.open(path, creating: nil).leaveCache()
       }
     }
     if subjects != nil, let oldSubjects { try? disk.removeIfThere(folder.path(StoreFiles.subjects(oldSubjects))) }

@@ -151,7 +151,8 @@ import Testing
     let reports = lines.filter { $0.hasSuffix("log lines were lost: the destination is too slow") }
     let lost = reports.compactMap { Int($0.split(separator: " ")[2]) }.reduce(0, +)
     let arrivedEnds = lines.count { $0.hasSuffix("[INF] end") }
-    #expect(arrivedEnds > 0 && lost == count - numbers.count + ends - arrivedEnds)
+    let lostEnds = lost - (count - numbers.count)
+    #expect(arrivedEnds > 0 && lostEnds >= 0 && lostEnds <= ends - arrivedEnds, "\(reports), \(numbers.count) of \(count)")
   }
 
   @Test func aReaderThatGoesAwayIsNoReasonToDie() throws {

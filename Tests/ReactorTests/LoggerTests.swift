@@ -152,7 +152,8 @@ import Testing
     let lost = reports.compactMap { Int($0.split(separator: " ")[2]) }.reduce(0, +)
     let arrivedEnds = lines.count { $0.hasSuffix("[INF] end") }
     let lostEnds = lost - (count - numbers.count)
-    #expect(arrivedEnds > 0 && lostEnds >= 0 && lostEnds <= ends - arrivedEnds, "\(reports), \(numbers.count) of \(count)")
+    #expect(
+      arrivedEnds > 0 && lostEnds >= 0 && lostEnds <= ends - arrivedEnds, "\(reports), \(numbers.count) of \(count)")
   }
 
   @Test func aReaderThatGoesAwayIsNoReasonToDie() throws {

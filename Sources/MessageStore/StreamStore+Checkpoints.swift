@@ -72,6 +72,7 @@ extension StreamStore {
     runningJob = nil
     switch job.kind {
     case .checkpoint(let checkpoint):
+      for block in blocks where checkpoint.replaced.contains(block.id) { closeFile(of: block) }
       if let error = job.failure {
         // What a failed sync left behind cannot be known; opening the store again finds out.
         guard error.isWantOfSpace, checkpoint.canBeRepeated else { throw fail(error) }
@@ -79,6 +80,7 @@ extension StreamStore {
         takeBack(checkpoint)
         return false
       }
+      settle(checkpoint.checkpoint)
       checkpointNumber = checkpoint.checkpoint.number
       subjectsNumber = checkpoint.checkpoint.subjectsNumber
       doomed.removeFirst(checkpoint.doomed.count)
@@ -87,7 +89,14 @@ extension StreamStore {
       if tail.count <= max(writeBytes, 64 << 10) { shortage = nil }
       return true
     case .compaction(let compaction): return finish(compaction, job.failure)
+    case .compression(let compression): return finish(compression, job.failure)
     }
+  }
+
+  /// From now on recovery adds nothing to the blocks that this checkpoint has as sealed.
+  private func settle(_ checkpoint: CheckpointFile) {
+    let sealed = Set(checkpoint.blocks.lazy.filter(\.isSealed).map(\.id))
+    for block in blocks where sealed.contains(block.id) { block.isSettled = true }
   }
 
   /// A checkpoint was not made: what it was to do is left to the next one.
@@ -133,7 +142,7 @@ extension Block {
       id: id, base: base, last: last, end: UInt64(end), messages: messages, bytes: bytes,
       liveRecordBytes: UInt64(liveRecordBytes), firstTimestamp: firstTimestamp, lastTimestamp: lastTimestamp,
       firstLive: firstLive, flags: flags, isCompacted: isCompacted, isSealed: isSealed, hasDamage: hasDamage,
-      dead: dead.words)
+      isCompressed: isCompressed, dead: dead.words)
   }
 
   convenience init(_ summary: CheckpointFile.BlockSummary) {
@@ -149,6 +158,7 @@ extension Block {
     flags = summary.flags
     isSealed = summary.isSealed
     hasDamage = summary.hasDamage
+    isCompressed = summary.isCompressed
     dead = DeadSet(words: summary.dead)
   }
 }

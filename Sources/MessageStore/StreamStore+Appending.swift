@@ -226,7 +226,7 @@ extension StreamStore {
     let file =
       creating
       ? try files.disk.open(files.path(StoreFiles.block(block.id)), creating: 0o600)
-      : try files.openBlock(block.id, isSettled: block.isSettled)
+      : try files.openBlock(block.id, isSealed: block.isSealed)
     block.pieceBytes = (file as? CompressedBlockFile)?.table.pieceBytes ?? 0
     if openBlocks.count >= 16 { openBlocks.removeFirst().file = nil }
     openBlocks.append(block)

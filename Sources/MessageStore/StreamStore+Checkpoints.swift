@@ -93,10 +93,11 @@ extension StreamStore {
     }
   }
 
-  /// From now on recovery adds nothing to the blocks that this checkpoint has as sealed.
+  /// From now on recovery finds the sealed blocks as they are; unless they were cut meanwhile.
   private func settle(_ checkpoint: CheckpointFile) {
-    let sealed = Set(checkpoint.blocks.lazy.filter(\.isSealed).map(\.id))
-    for block in blocks where sealed.contains(block.id) { block.isSettled = true }
+    var ends: [UInt64: UInt64] = [:]
+    for block in checkpoint.blocks where block.isSealed { ends[block.id] = block.end }
+    for block in blocks where ends[block.id] == UInt64(block.end) { block.isSettled = true }
   }
 
   /// A checkpoint was not made: what it was to do is left to the next one.

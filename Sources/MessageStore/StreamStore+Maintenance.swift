@@ -40,7 +40,7 @@ extension StreamStore {
     block.index == nil && block.liveRecordBytes * 2 < block.end
   }
 
-  /// Recovery adds to blocks, and cuts them, that no checkpoint has as sealed: these are not compressed.
+  /// Recovery adds to blocks, and cuts them, that no checkpoint has as sealed, and needs all of those that it has longer.
   private func isWorthCompression(_ block: Block) -> Bool { compresses && block.isSettled && !block.isCompressed }
 
   /// The block's file may be another one now, with the same at the same offsets. False when it could not be compressed:

@@ -130,7 +130,8 @@ extension StreamRunner {
         do {
           guard try store.finish(job) else {
             let what =
-              job.isCompression ? "a block could not be compressed" : "space of removed messages could not be given back"
+              job.isCompression
+              ? "a block could not be compressed" : "space of removed messages could not be given back"
             loop.service.server.logger.warning(
               "JetStream stream '\(handle.account.name) > \(handle.name)': \(what), tried again later: "
                 + "\(job.failure.map { "\($0)" } ?? "")")

@@ -33,7 +33,7 @@ final class Block {
   var failedCompactions = 0
   /// No more records.
   var isSealed = false
-  /// A checkpoint that is durable has it as sealed.
+  /// A checkpoint that is durable has it as sealed, and as long as it is.
   var isSettled = false
   /// Compressed, or not worth it.
   var isCompressed = false

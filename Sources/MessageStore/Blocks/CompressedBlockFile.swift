@@ -128,12 +128,12 @@ final class CompressedBlockFile: DiskFile, @unchecked Sendable {
 extension StoreFolder {
   /// A block's file, whose offsets are those of the block, compressed or not.
   ///
-  /// - Parameter isSettled: it may be compressed; when that cannot be found out, it is not taken for what it is not.
-  func openBlock(_ id: UInt64, isSettled: Bool = true) throws -> any DiskFile {
+  /// - Parameter isSealed: it may be compressed; when that cannot be found out, it is not taken for what it is not.
+  func openBlock(_ id: UInt64, isSealed: Bool = true) throws -> any DiskFile {
     let file = try disk.open(path(StoreFiles.block(id)), creating: nil)
     do {
       return try CompressedTable.read(file, of: id).map { CompressedBlockFile(file, $0) } ?? file
-    } catch let error as SystemError where error.isBadPlace && !isSettled {
+    } catch let error as SystemError where error.isBadPlace && !isSealed {
       return file
     }
   }

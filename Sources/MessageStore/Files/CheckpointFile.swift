@@ -57,7 +57,8 @@ struct CheckpointFile: Equatable {
       ] {
         out.put(value)
       }
-      let bits = (block.isCompacted ? 1 : 0) | (block.isSealed ? 2 : 0) | (block.hasDamage ? 4 : 0)
+      let bits =
+        (block.isCompacted ? 1 : 0) | (block.isSealed ? 2 : 0) | (block.hasDamage ? 4 : 0)
         | (block.isCompressed ? 8 : 0)
       out.put(UInt64(block.flags) | UInt64(bits) << 8)
       out.put(UInt64(block.dead.count))

@@ -35,7 +35,6 @@ final class CompactionJob {
       folder: StoreFolder(directory: folder.directory, disk: folder.disk, memory: StoreMemory(budgetBytes: 1 << 20)),
       options: StoreOptions())
     let source = Block(old)
-    source.isSettled = true
     reader.blocks = [source]
     let file = try folder.disk.open(folder.path(StoreFiles.block(newID)), creating: 0o600)
     let block = Block(id: newID, base: old.base, isCompacted: true)

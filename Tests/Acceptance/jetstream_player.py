@@ -97,13 +97,15 @@ class JetStreamPlayer(player.Player):
         super().do_send(step)
 
     def do_sub(self, step):
-        self.subscribe(step.connection, self.named(step.connection), step.text)
+        # Marked first: what the subscription sets off may come at once.
+        connection = self.named(step.connection)
         self.mark(step.connection, f"SUB {step.text}")
+        self.subscribe(step.connection, connection, step.text)
 
     def do_unsub(self, step):
         connection = self.named(step.connection)
-        self.write(connection, f"UNSUB {step.text}")
         self.mark(step.connection, f"UNSUB {step.text}")
+        self.write(connection, f"UNSUB {step.text}")
         self.settle()
 
     def do_request(self, step):

@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import json
 import random
+import struct
 import subprocess
 import threading
 import time
@@ -36,7 +37,8 @@ def tests(context):
         ("9.024 a receiver that leaves", leaving), ("9.024 nobody listens", nobody),
         ("9.024 the stream is deleted meanwhile", deleted), ("9.027 killed during a restore", killed),
         ("9.027 killed after a restore", killed_after),
-        ("9.027 killed at any moment", killed_anywhere), ("9.026 large messages that compress well", large), ("9.027 stopped during both", stopped),
+        ("9.027 killed at any moment", killed_anywhere), ("9.026 large messages that compress well", large),
+        ("9.027 stopped during both", stopped),
         ("9.027 a client that leaves", abandoned),
         ("9.027 a client that does not wait for answers", impatient), ("9.027 two restores of one name", twice),
         ("9.027 a restore onto a full disk", full_disk), ("9.027 a million times larger when decompressed", bomb),
@@ -645,28 +647,45 @@ def full_disk(context):
 
 
 def bomb(context):
-    """4 MiB of zeros in a few bytes, over and over, in places where they are not wanted."""
+    """4 MiB of zeros in 20 bytes, thousands of them in a chunk, where they are not wanted: neither is memory taken nor
+    are others kept waiting."""
     with natsd(context) as server:
-        client = backup_client.Client(server.port)
-        zeros = bytes(4 << 20)
-        # One zero, then copies of 64 bytes with an offset of 1.
-        block = backup_client.varint(len(zeros)) + b"\x00\x00" + b"\xfe\x01\x00" * 65535 + b"\xfa\x01\x00"
-        frame = backup_client.chunk(0, zeros[:1 << 16], block)
-        frame = frame[:4] + (ZEROS_CHECKSUM).to_bytes(4, "little") + frame[8:]
+        client, other = backup_client.Client(server.port), backup_client.Client(server.port)
+        other.must("STREAM.CREATE.T", {"name": "T", "subjects": ["t"]})
+        # A zero, a copy of it, a repeat of all that is left.
+        left = (4 << 20) - 5 - 65540
+        block = backup_client.varint(4 << 20) + b"\x00\x00\x01\x01\x1d\x00" + left.to_bytes(3, "little")
+        frame = bytes([0]) + (len(block) + 4).to_bytes(3, "little") + struct.pack("<I", ZEROS_CHECKSUM) + block
         state = {"messages": 1, "bytes": 1, "first_seq": 1, "last_seq": 1, "consumer_count": 0}
-        before = server.resident_kilobytes()
-        for beginning in (backup_client.archive(state, backup_client.END), b"NATSARC1",
+        folder = tar("meta.inf", b'{"name":"S"}') + tar("obs/x/y", b"", 1 << 40)
+        before, slowest = server.resident_kilobytes(), 0.0
+        for beginning in (backup_client.archive(state, backup_client.END), b"NATSARC1", folder,
                           backup_client.archive(state, backup_client.varint(3) + b"\2\1\0" + b"\xff" * 4 + b"\x0fa.b")):
             subject = client.begin_restore({"name": "S", "subjects": ["a"]})
             client.request(subject, backup_client.stored(beginning))
-            for _ in range(40):
-                client.request(subject, frame)
-            answer = json.loads(client.request(subject).payload)
+            client.publish(subject, frame * 5000, "nobody.waits")
+            for _ in range(20):
+                started = time.monotonic()
+                suite.check(b'"seq"' in other.request("t", b"x").payload, "the other stream goes on")
+                slowest = max(slowest, time.monotonic() - started)
+            answer = json.loads(client.request(subject, seconds=30).payload)
             if "error" not in answer:
                 client.must("STREAM.DELETE.S")
         grown = (server.resident_kilobytes() - before) >> 10
         suite.check(grown < 100, f"memory grew by {grown} MiB")
-        return f"480 MiB of zeros, memory grew by {grown} MiB"
+        suite.check(slowest < 1, f"another stream had to wait {slowest:.1f} s")
+        return f"memory grew by {grown} MiB, another stream waited {slowest * 1000:.0f} ms at most"
+
+
+def tar(name, content, size=None):
+    """A file of a tar archive, or the beginning of a larger one."""
+    header = bytearray(512)
+    size = len(content) if size is None else size
+    header[:len(name)] = name.encode()
+    header[124:136] = b"\x80" + size.to_bytes(11, "big") if size >= 8 << 30 else b"%011o\0" % size
+    header[156:157], header[148:156] = b"0", b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + content.ljust(-(-len(content) // 512) * 512, b"\0")
 
 
 # Of 4 MiB of zeros, masked; Python would take seconds to compute it.

@@ -77,6 +77,7 @@ extension Connection {
       return
     }
     shadows[subscription.pointee.id, default: []].append(shadow)
+    if exporter.isObserved { exporter.tellObserver(shadow.subject) }
   }
 
   /// Permissions of the subscription may have changed.
@@ -90,7 +91,9 @@ extension Connection {
   private func retire(_ shadow: Shadow) {
     guard let record = shadow.record else { return }
     let records = server.records
-    shadow.source.exporter.index.remove(record)
+    let exporter = shadow.source.exporter
+    exporter.index.remove(record)
+    if exporter.isObserved { exporter.tellObserver(shadow.subject) }
     worker.loop.epochs.retire(on: worker.index) {
       records.release(record)
       withExtendedLifetime(shadow) {}

@@ -192,7 +192,8 @@ extension Worker {
         return subscriber.receive(message, from: publisher, on: self)
       }
     }
-    if flags.contains(.renamed) {
+    // What a stream delivers keeps its own subject, also through an import.
+    if flags.contains(.renamed), message.shownSubject == nil {
       var renamed = message
       (renamed.subject, renamed.subjectLength) = entry.name(of: row)
       write(renamed, to: row)

@@ -47,14 +47,17 @@ extension Account {
   /// Whether anybody listens to a subject without wildcards. Any thread.
   public func hasInterest(in subject: UnsafeRawBufferPointer) -> Bool { index.hasInterest(subject) }
 
-  /// Whether a queue group listens to a subject without wildcards. Any thread.
-  public func hasInterest(in subject: UnsafeRawBufferPointer, queue: [UInt8]) -> Bool {
+  /// Whether somebody subscribes to exactly this subject, not by a pattern: plainly, or as a member of the queue group,
+  /// if one is given. Any thread.
+  public func hasLiteralInterest(in subject: UnsafeRawBufferPointer, queue: [UInt8]) -> Bool {
     var result = MatchResult()
     defer { result.destroy() }
     index.match(subject, into: &result)
-    for position in 0..<result.groupCount {
-      let first = result.queued[Int(result.groups[position].start)]
-      if index.queueName(of: first).elementsEqual(queue) { return true }
+    let found = queue.isEmpty ? (result.plain, result.plainCount) : (result.queued, result.queuedCount)
+    for position in 0..<found.1 {
+      let subscription = found.0[position]
+      guard queue.isEmpty || index.queueName(of: subscription).elementsEqual(queue) else { continue }
+      if index.subject(of: subscription).elementsEqual(subject) { return true }
     }
     return false
   }

@@ -65,6 +65,7 @@ struct RestoredStream {
       try add(consumer)
       return consumer.state.pending.count * 64
     case .message(let message): return try store(message)
+    case .nothing(let bytes): return bytes
     case .removed(let range): work.append(.removal(range))
     case .reached(let sequence): try storing { store throws(StoreError) in try store.skip(through: sequence) }
     }

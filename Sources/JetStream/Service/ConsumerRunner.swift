@@ -106,12 +106,9 @@ final class ConsumerRunner: ConsumerPort {
     loop.schedule(self)
   }
 
-  /// Somebody listens to a subject or pattern, or nobody any more.
+  /// Somebody subscribes to a subject or pattern, or leaves.
   func interestChanged(in subject: [UInt8]) {
-    let concerns = deliverSubject.withUnsafeBytes { own in
-      subject.withUnsafeBytes { Subject.matches(pattern: $0, literal: own) }
-    }
-    guard concerns else { return }
+    guard subject == deliverSubject else { return }
     let isActive = deliverSubject.withUnsafeBytes { hasInterest($0) }
     machine.setActive(isActive, now: now)
     loop.schedule(self)
@@ -236,9 +233,9 @@ final class ConsumerRunner: ConsumerPort {
   func hasInterest(_ subject: UnsafeRawBufferPointer) -> Bool {
     // Subjects of the API have no listener but the server itself, which takes no messages of streams.
     if subject.starts(with: Self.apiPrefix) { return false }
-    // For a deliver group, only members of the group count.
-    if !deliverGroup.isEmpty, subject.elementsEqual(deliverSubject) {
-      return account.hasInterest(in: subject, queue: deliverGroup)
+    // Patterns do not start a push consumer; without a deliver group queues do not either, with one nobody else does.
+    if subject.elementsEqual(deliverSubject) {
+      return account.hasLiteralInterest(in: subject, queue: deliverGroup)
     }
     return account.hasInterest(in: subject)
   }

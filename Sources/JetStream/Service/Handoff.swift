@@ -142,7 +142,7 @@ final class HandoffBatch: @unchecked Sendable {
     if isAtEnd || (bytes + position).load(as: Head.self).keepsHandle { head.handle.release() }
   }
 
-  /// Makes it empty again; keeps memory up to `fullBytes`.
+  /// Makes it empty again; keeps memory up to half of `fullBytes`.
   func reuse() {
     precondition(isAtEnd, "a batch is used again when all of it was handled")
     byteCount = 0
@@ -150,7 +150,7 @@ final class HandoffBatch: @unchecked Sendable {
     newest = nil
     requests = []
     nextRequest = 0
-    if capacity > 2 * Self.fullBytes {
+    if capacity > Self.fullBytes / 2 {
       bytes.deallocate()
       capacity = 16 << 10
       bytes = .allocate(byteCount: capacity, alignment: 16)

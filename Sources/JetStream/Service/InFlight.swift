@@ -28,7 +28,9 @@ struct InFlight {
   }
 
   /// Pieces that are kept for later records, of at most `JetStreamLoop.recordBytes` and what a record more takes.
-  private static let mostSpare = 16
+  private static let mostSpare = 8
+  /// When nothing is in flight.
+  private static let spareAtRest = 1
   private static let mostSpareBytes = 1 << 20
 
   private var items: [Item] = []
@@ -122,6 +124,7 @@ struct InFlight {
       items.removeAll(keepingCapacity: items.count <= 65_536)
       unassigned = 0
       first = 0
+      while spare.count > Self.spareAtRest { spare.removeLast().deallocate() }
     } else if first >= 4096, first * 2 > items.count {
       items.removeFirst(first)
       unassigned = max(0, unassigned - first)

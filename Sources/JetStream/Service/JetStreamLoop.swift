@@ -17,6 +17,8 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   static let recordBytes = 256 << 10
   /// A stream is checkpointed when the journal has more than this of it, and more than its checkpoint takes.
   static let checkpointBytes = 32 << 20
+  /// Batches that are kept to be filled again.
+  static let mostSpare = 2
   /// What has arrived is told to the service in such steps, and at the end of a batch.
   static let ingestStep = 64 << 10
   /// How often checkpoints and maintenance are looked at.
@@ -31,7 +33,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   private(set) var listener = -1
 
   /// What goes to each loop at the end of the batch; the own place is for this loop.
-  private var outgoing: [HandoffBatch?]
+  private var outgoing: [Unmanaged<HandoffBatch>?]
   private var spare: [HandoffBatch] = []
   private var nextBatchBytes = 0
   /// Arrived, not handled yet.
@@ -77,7 +79,10 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     wallOffset = clock.wallNanoseconds() - clock.monotonicNanoseconds()
   }
 
-  deinit { scratch.deallocate() }
+  deinit {
+    for batch in outgoing { batch?.release() }
+    scratch.deallocate()
+  }
 
   /// The loop's share; the loop has one.
   @inline(__always)
@@ -129,30 +134,29 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   /// Copies a message to the stream's loop.
   func hand(_ kind: HandoffKind, _ message: Message, to handle: StreamHandle) {
     let target = withoutCounting(handle.loop) { $0.index }
-    if outgoing[target] == nil { openBatch(target) }
-    let isFull = withoutCounting(outgoing[target].unsafelyUnwrapped) { batch in
+    let isFull = (outgoing[target] ?? openBatch(target))._withUnsafeGuaranteedRef { batch in
       batch.append(kind, handle, message)
       return batch.isFull
     }
-    if isFull, let batch = outgoing[target] { send(batch, to: target) }
+    if isFull { sendBatch(to: target) }
   }
 
   /// Passes a request to the stream's loop, behind what was handed over before it.
   func hand(_ request: APIRequest, to handle: StreamHandle) {
     let target = handle.loop.index
-    let batch = outgoing[target] ?? openBatch(target)
+    let batch = (outgoing[target] ?? openBatch(target)).takeUnretainedValue()
     batch.append(request, for: handle)
   }
 
-  @discardableResult
-  private func openBatch(_ target: Int) -> HandoffBatch {
+  private func openBatch(_ target: Int) -> Unmanaged<HandoffBatch> {
     // Batches stay with the loop that reads them: one that reads none makes new ones, as large as the last.
-    let batch = spare.popLast() ?? HandoffBatch(expecting: nextBatchBytes)
+    let batch = Unmanaged.passRetained(spare.popLast() ?? HandoffBatch(expecting: nextBatchBytes))
     outgoing[target] = batch
     return batch
   }
 
-  private func send(_ batch: HandoffBatch, to target: Int) {
+  private func sendBatch(to target: Int) {
+    guard let batch = outgoing[target]?.takeRetainedValue() else { return }
     outgoing[target] = nil
     nextBatchBytes = min(batch.byteCount, HandoffBatch.fullBytes)
     if target == index {
@@ -165,9 +169,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
 
   private func sendOutgoing() {
     countIngest()
-    for target in outgoing.indices {
-      if let batch = outgoing[target] { send(batch, to: target) }
-    }
+    for target in outgoing.indices { sendBatch(to: target) }
   }
 
   // MARK: the end of a batch
@@ -199,7 +201,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
         if !hasRoom, !batch.isAtEnd { return }
       }
       arrived.removeFirst()
-      if spare.count < 4 {
+      if spare.count < Self.mostSpare {
         batch.reuse()
         spare.append(batch)
       }

@@ -57,17 +57,16 @@ final class StreamHandle: @unchecked Sendable {
 
   /// Counts a message in; false when too many wait (FEATURES 5.088).
   func admit(bytes: Int, limit: IngestLimit) -> Bool {
-    let messages = csys_add64(counts + StreamCounts.waitingMessages, 1) + 1
-    let size = csys_add64(counts + StreamCounts.waitingBytes, UInt64(bytes)) + UInt64(bytes)
-    if messages <= limit.messages, size <= limit.bytes { return true }
+    let change = IngestLimit.message | UInt64(bytes)
+    let waiting = csys_add64(counts + StreamCounts.waiting, change) + change
+    if waiting >> IngestLimit.byteBits <= limit.messages, waiting & (IngestLimit.message - 1) <= limit.bytes {
+      return true
+    }
     leave(bytes: bytes)
     return false
   }
 
-  func leave(bytes: Int) {
-    csys_sub64(counts + StreamCounts.waitingMessages, 1)
-    csys_sub64(counts + StreamCounts.waitingBytes, UInt64(bytes))
-  }
+  func leave(bytes: Int) { csys_sub64(counts + StreamCounts.waiting, IngestLimit.message | UInt64(bytes)) }
 }
 
 /// What all loops may know of a consumer.
@@ -80,15 +79,18 @@ struct ConsumerSummary: Sendable {
 
 /// How much may wait for one stream: `max_buffered_msgs`, `max_buffered_size` (FEATURES 3.187, 3.188).
 struct IngestLimit: Sendable {
-  var messages: UInt64 = 100_000
-  var bytes: UInt64 = 128 << 20
+  var messages: UInt64 = 100_000 { didSet { messages = min(messages, (1 << 24) - 2) } }
+  var bytes: UInt64 = 128 << 20 { didSet { bytes = min(bytes, Self.message / 2) } }
+
+  /// What waits is counted in one number: bytes below, messages above them.
+  fileprivate static var byteBits: UInt64 { 40 }
+  fileprivate static var message: UInt64 { 1 << byteBits }
 }
 
 /// The places of the counts.
 private enum StreamCounts {
-  static var waitingMessages: Int { 0 }
-  static var waitingBytes: Int { 1 }
-  static var answersDirectGets: Int { 2 }
-  static var isDeleted: Int { 3 }
-  static var count: Int { 4 }
+  static var waiting: Int { 0 }
+  static var answersDirectGets: Int { 1 }
+  static var isDeleted: Int { 2 }
+  static var count: Int { 3 }
 }

@@ -90,7 +90,7 @@ public final class StoreMemory: @unchecked Sendable {
   }
 
   /// What stores keep of their newest files in the system's cache, which counts against the container's limit too.
-  static let mostWrittenBytes = 128 << 20
+  static let mostWrittenBytes = 64 << 20
 
   /// A file was written to its end and synced. Returns files that the system's cache need not keep for this one: who
   /// reads far behind the writers reads the disk, and what is written finds memory that was used a moment ago, which

@@ -126,13 +126,26 @@ import Testing
     #expect(problem?.reason == "message block is damaged at sequence 6")
   }
 
-  /// nat-server says so within the backup, and ends it as if all were well.
+  /// nats-server says so within the backup, and ends it as if all were well.
   @Test func anUnfinishedBackupIsRefused() throws {
     let backup =
       StoreFilesTests.file("meta.inf", #"{"Created":"2026-01-01T00:00:00Z","name":"S"}"#)
       + StoreFilesTests.file("errors.txt", "could not read message block [2]") + [UInt8](repeating: 0, count: 1024)
     let problem = #expect(throws: BackupProblem.self) { try BackupSamples.read(BackupSamples.compressed(backup)) }
     #expect(problem?.reason == "backup is not whole: could not read message block [2]")
+  }
+
+  /// A few bytes can stand for a great many: what leads to nothing is not decompressed for ever.
+  @Test func muchThatSaysNothingIsRefused() throws {
+    let folder =
+      StoreFilesTests.file("meta.inf", #"{"name":"S"}"#) + StoreFilesTests.header("meta.sum", size: 1 << 30)
+      + [UInt8](repeating: 0, count: 20_000)
+    var limits = BackupLimits()
+    limits.silence = 10_000
+    let problem = #expect(throws: BackupProblem.self) {
+      try BackupSamples.read(BackupSamples.compressed(folder), limits: limits)
+    }
+    #expect(problem?.reason == "archive: invalid archive stream")
   }
 
   @Test func whatFollowsTheEndMeansNothing() throws {

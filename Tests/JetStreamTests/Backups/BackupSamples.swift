@@ -51,7 +51,10 @@ enum BackupSamples {
       let end = min(backup.count, place + step)
       reader.append(Array(backup[place..<end]))
       place = end
-      while let item = try reader.next() { items.append(item) }
+      while let item = try reader.next() {
+        if case .nothing = item { continue }
+        items.append(item)
+      }
     }
     return items + (try reader.finish())
   }
@@ -68,7 +71,7 @@ enum BackupSamples {
       for item in items {
         switch item {
         case .origin(let name, _): self.name = name
-        case .state: break
+        case .state, .nothing: break
         case .consumer(let consumer): consumers[consumer.name] = consumer.state
         case .message(let message):
           let header = String(decoding: message.body[..<message.headerLength], as: UTF8.self)

@@ -22,14 +22,15 @@ struct ArchiveBackup {
     archive = ArchiveReader(nameLimit: limits.name)
   }
 
-  mutating func append(_ bytes: [UInt8]) {
-    // What follows the end means nothing.
-    if case .end = phase { return }
-    archive.append(bytes)
+  var hasEnded: Bool {
+    if case .end = phase { return true }
+    return false
   }
 
+  mutating func append(_ bytes: [UInt8]) { archive.append(bytes) }
+
   mutating func next() throws(BackupProblem) -> BackupItem? {
-    if case .end = phase { return nil }
+    if hasEnded { return nil }
     if pending == nil {
       guard let header = try archive.header() else { return nil }
       try check(header)
@@ -58,7 +59,7 @@ struct ArchiveBackup {
 
   /// All input has been given.
   func finish() throws(BackupProblem) {
-    if case .end = phase { return }
+    if hasEnded { return }
     throw archive.isAtBoundary && pending == nil ? .endOfInput : .invalidArchive
   }
 

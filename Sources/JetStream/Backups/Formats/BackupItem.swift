@@ -12,6 +12,8 @@ enum BackupItem {
   case removed(ClosedRange<UInt64>)
   /// The stream has used sequences up to here.
   case reached(UInt64)
+  /// So many bytes were decompressed and say nothing yet: a moment to let others have their turn.
+  case nothing(Int)
 }
 
 struct BackupMessage {
@@ -36,4 +38,6 @@ struct BackupLimits {
   var description = 4 << 20
   /// Of a subject or the name of a file.
   var name = 1 << 16
+  /// Decompressed bytes between two things that matter: a few bytes may stand for a great many.
+  var silence = 1 << 30
 }

@@ -14,18 +14,32 @@ struct BackupReader {
   /// Decompressed bytes, until there are enough to tell the format.
   private var beginning: [UInt8] = []
   private let limits: BackupLimits
+  /// Bytes that were decompressed since the last item.
+  private var silence = 0
 
   init(_ limits: BackupLimits) { self.limits = limits }
 
-  mutating func append(_ chunk: [UInt8]) { stream.append(chunk) }
+  mutating func append(_ chunk: [UInt8]) {
+    if !hasEnded { stream.append(chunk) }
+  }
 
-  /// What comes next; nil when more has to be appended first.
+  /// What comes next; nil when more has to be appended first. Each call decompresses 4 MiB at most.
   mutating func next() throws(BackupProblem) -> BackupItem? {
-    while true {
-      if let item = try nextOfFormat() { return item }
-      guard let bytes = try decompress() else { return nil }
-      take(bytes)
+    if let item = try nextOfFormat() {
+      silence = 0
+      return item
     }
+    // What comes behind the end of an archive does not count, whatever it is.
+    guard !hasEnded, let bytes = try decompress() else { return nil }
+    silence += bytes.count
+    guard silence <= limits.silence else { throw .invalidArchive }
+    take(bytes)
+    return .nothing(bytes.count)
+  }
+
+  private var hasEnded: Bool {
+    if case .archive(let backup) = format { return backup.hasEnded }
+    return false
   }
 
   /// All input has been given and read: throws when something is missing.
@@ -35,7 +49,7 @@ struct BackupReader {
       if !stream.isAtBoundary { throw Self.damaged }
       throw beginning.isEmpty ? .endOfInput : .unexpectedEnd
     case .archive(let backup):
-      if !stream.isAtBoundary { try finishDamaged(backup) }
+      if !backup.hasEnded, !stream.isAtBoundary { throw Self.damaged }
       try backup.finish()
       return []
     case .files(var backup):
@@ -46,16 +60,10 @@ struct BackupReader {
 
   private static let damaged = BackupProblem(.damagedBlock)
 
-  /// What comes behind the end of an archive does not count, whole or not.
-  private func finishDamaged(_ backup: ArchiveBackup) throws(BackupProblem) {
-    guard (try? backup.finish()) != nil else { throw Self.damaged }
-  }
-
   private mutating func decompress() throws(BackupProblem) -> [UInt8]? {
     do throws(S2Error) {
       return try stream.next()
     } catch {
-      if case .archive(let backup) = format, (try? backup.finish()) != nil { return nil }
       throw BackupProblem(error)
     }
   }

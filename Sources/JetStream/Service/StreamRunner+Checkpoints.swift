@@ -104,6 +104,7 @@ extension StreamRunner {
     }
     guard let applied = job.appliedLog else { return false }
     checkpointedLog = applied
+    isCheckpointWanted = false
     loop.service.journal?.release(owner: handle.identifier, through: applied)
     if maintaining { maintain() }
     return true
@@ -112,7 +113,7 @@ extension StreamRunner {
   /// Gives space back that removed messages leave, and compresses, one job after the other; a checkpoint that is wanted
   /// meanwhile comes first.
   func maintain() {
-    guard !isOver, failure == nil, !isCheckpointing else { return }
+    guard !isOver, !isEnding, failure == nil, !isCheckpointing else { return }
     let job: StoreJob?
     do {
       job = try store.prepareMaintenance()
@@ -154,6 +155,7 @@ extension StreamRunner {
 
   /// Waiting clients learn that the server goes; what consumers did is logged.
   func prepareShutDown() {
+    isEnding = true
     for consumer in consumers.values {
       consumer.machine.dismissWaiting(.serverShutdown, port: consumer)
       consumer.settle()

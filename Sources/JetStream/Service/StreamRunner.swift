@@ -44,6 +44,8 @@ final class StreamRunner: @unchecked Sendable {
   var dirtySince: Int64 = 0
   /// One was asked for while a job was under way.
   var isCheckpointWanted = false
+  /// No more maintenance: what is under way is waited for.
+  var isEnding = false
   /// Bytes of entries since the last checkpoint.
   var bytesSinceCheckpoint = 0
   /// Why it takes nothing any more.

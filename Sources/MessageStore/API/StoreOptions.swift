@@ -7,7 +7,7 @@ public struct StoreOptions: Sendable {
   /// Blocks in files are compressed when they are full (FEATURES 5.020).
   public var compresses = false
   /// Bytes of a block that are compressed together, 512 B to 1 MiB: what is read for one message at least.
-  public var pieceBytes = 64 << 10
+  public var pieceBytes = 32 << 10
   public init() {}
 }
 

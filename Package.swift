@@ -60,7 +60,7 @@ let package = Package(
       "Broker",
       ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Configuration", "Wire", "Subjects", "Metrics", "CSystem"]),
 
-    room("MessageStore", ["Bytes", "Reactor", "Journal", "Subjects", "CSystem"]),
+    room("MessageStore", ["Bytes", "Reactor", "Journal", "Subjects", "S2", "CSystem"]),
     quietRoom("JetStreamAPI", ["Bytes", "JSON", "Subjects"]),
     room(
       "JetStream",

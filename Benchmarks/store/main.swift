@@ -102,6 +102,48 @@ for (payload, count) in [(128, 2_000_000), (1024, 500_000)] {
   try StreamStore.delete(directory: directory, disk: disk)
 }
 
+/// What compression costs and brings: events as JSON, of which the same fields vary.
+func measureCompression(_ count: Int) throws {
+  let store = try open()
+  for number in 1...count {
+    let event =
+      "{\"id\":\(1_000_003 * number % 99_999_989),\"kind\":\"order.changed\",\"customer\":\"c-\(number * 7919 % 100_003)\","
+      + "\"amount\":\(number * 31 % 9973).\(number % 90 + 10),\"currency\":\"EUR\",\"state\":\"\(["new", "paid", "sent"][number % 3])\"}"
+    try store.append(
+      sequence: UInt64(number), timestamp: Int64(number) * 1000, subject: subject(number, of: 10),
+      payload: Array(event.utf8))
+  }
+  try checkpoint(store)
+  func bytesOnDisk() throws -> Int {
+    try disk.list(directory).reduce(0) { try $0 + disk.open(directory + "/" + $1, creating: nil).size() }
+  }
+  for name in ["plain", "compressed"] {
+    print("\(name): \(try bytesOnDisk() >> 20) MiB on disk")
+    for _ in 0..<2 {
+      try measure("read on, everything, \(name)", count) {
+        var from: UInt64 = 1
+        while let message = try store.next(from: from, matching: .everything) { from = message.sequence + 1 }
+      }
+    }
+    var random = SystemRandomNumberGenerator()
+    try measure("load at random, \(name)", 100_000) {
+      for _ in 0..<100_000 { _ = try store.load(UInt64.random(in: 1...UInt64(count), using: &random)) }
+    }
+    if store.compresses { break }
+    store.compresses = true
+    let before = try bytesOnDisk()
+    try measure("compress \(before >> 20) MiB", 1) {
+      while let job = try store.prepareMaintenance() {
+        job.run()
+        try store.finish(job)
+      }
+    }
+  }
+  try store.close()
+  try StreamStore.delete(directory: directory, disk: disk)
+}
+try measureCompression(2_000_000)
+
 do {
   let store = StreamStore(memory: StoreOptions())
   try measure("append to memory, 128 B, 10 subjects", 2_000_000) {

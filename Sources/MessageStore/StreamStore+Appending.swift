@@ -223,7 +223,11 @@ extension StreamStore {
   func open(_ block: Block, creating: Bool = false) throws -> any DiskFile {
     if let file = block.file { return file }
     guard let files else { throw SystemError("open block", code: EBADF) }
-    let file = try files.disk.open(files.path(StoreFiles.block(block.id)), creating: creating ? 0o600 : nil)
+    let file =
+      creating
+      ? try files.disk.open(files.path(StoreFiles.block(block.id)), creating: 0o600)
+      : try files.openBlock(block.id, isSealed: block.isSealed)
+    block.pieceBytes = (file as? CompressedBlockFile)?.table.pieceBytes ?? 0
     if openBlocks.count >= 16 { openBlocks.removeFirst().file = nil }
     openBlocks.append(block)
     block.file = file

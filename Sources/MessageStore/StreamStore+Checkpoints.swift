@@ -72,6 +72,7 @@ extension StreamStore {
     runningJob = nil
     switch job.kind {
     case .checkpoint(let checkpoint):
+      for block in blocks where checkpoint.replaced.contains(block.id) { closeFile(of: block) }
       if let error = job.failure {
         // What a failed sync left behind cannot be known; opening the store again finds out.
         guard error.isWantOfSpace, checkpoint.canBeRepeated else { throw fail(error) }
@@ -79,6 +80,7 @@ extension StreamStore {
         takeBack(checkpoint)
         return false
       }
+      settle(checkpoint.checkpoint)
       checkpointNumber = checkpoint.checkpoint.number
       subjectsNumber = checkpoint.checkpoint.subjectsNumber
       doomed.removeFirst(checkpoint.doomed.count)
@@ -87,7 +89,15 @@ extension StreamStore {
       if tail.count <= max(writeBytes, 64 << 10) { shortage = nil }
       return true
     case .compaction(let compaction): return finish(compaction, job.failure)
+    case .compression(let compression): return finish(compression, job.failure)
     }
+  }
+
+  /// From now on recovery finds the sealed blocks as they are; unless they were cut meanwhile.
+  private func settle(_ checkpoint: CheckpointFile) {
+    var ends: [UInt64: UInt64] = [:]
+    for block in checkpoint.blocks where block.isSealed { ends[block.id] = block.end }
+    for block in blocks where ends[block.id] == UInt64(block.end) { block.isSettled = true }
   }
 
   /// A checkpoint was not made: what it was to do is left to the next one.
@@ -133,7 +143,7 @@ extension Block {
       id: id, base: base, last: last, end: UInt64(end), messages: messages, bytes: bytes,
       liveRecordBytes: UInt64(liveRecordBytes), firstTimestamp: firstTimestamp, lastTimestamp: lastTimestamp,
       firstLive: firstLive, flags: flags, isCompacted: isCompacted, isSealed: isSealed, hasDamage: hasDamage,
-      dead: dead.words)
+      isCompressed: isCompressed, dead: dead.words)
   }
 
   convenience init(_ summary: CheckpointFile.BlockSummary) {
@@ -149,6 +159,7 @@ extension Block {
     flags = summary.flags
     isSealed = summary.isSealed
     hasDamage = summary.hasDamage
+    isCompressed = summary.isCompressed
     dead = DeadSet(words: summary.dead)
   }
 }

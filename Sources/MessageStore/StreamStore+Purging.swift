@@ -144,6 +144,8 @@ extension StreamStore {
     if let first = index.slots[kept...].first(where: { $0 != Slot.empty }) { block.end = Slot.offset(first) }
     index.slots.removeSubrange(kept...)
     block.last = sequence
+    // Until a checkpoint knows it: the one before wants the rest, too.
+    block.isSettled = false
     block.dead.truncate(to: kept)
     if backing == .file {
       tail.leave()

@@ -33,7 +33,7 @@ extension StreamStore {
       if slot != Slot.empty, let record = try record(block, at: Slot.offset(slot), sequence) { return record }
     } catch {
       try tolerate(error)
-      try countUnreadable(1, error)
+      try countUnreadable(block, at: Slot.offset(slot), error)
     }
     try lose(block, sequence, index)
     throw .damaged(sequence: sequence)
@@ -50,6 +50,18 @@ extension StreamStore {
     if unreadableMessages + count > Self.mostUnreadable { throw error }
     unreadableMessages += count
   }
+
+  /// In a compressed block a bad place costs all messages of a piece. They count as those of as large a place in a block
+  /// that is not.
+  private func countUnreadable(_ block: Block, at offset: Int, _ error: StoreError) throws(StoreError) {
+    guard block.pieceBytes > 0 else { return try countUnreadable(1, error) }
+    let place = UnreadablePiece(block: block.id, number: offset / block.pieceBytes)
+    if place == unreadablePiece { return }
+    try countUnreadable(Self.unreadableInPiece, error)
+    unreadablePiece = place
+  }
+
+  private static let unreadableInPiece = 32
 
   /// Without loading the index: going on from the record before, or by one entry of the sidecar.
   private func quickRecord(_ block: Block, _ sequence: UInt64) throws(StoreError) -> Record? {
@@ -167,12 +179,18 @@ extension StreamStore {
     } else {
       block.readSize = 4096
     }
-    let size = min(max(needed, block.readSize), limit - offset)
+    if block.file == nil { _ = try? open(block) }
+    // Pieces of a compressed block are read as a whole.
+    let piece = max(block.pieceBytes, 1)
+    let start = offset / piece * piece
+    let end = (offset + max(needed, block.readSize) + piece - 1) / piece * piece
+    let size = min(end, limit) - start
+    let needed = offset - start + needed
     guard size >= needed else { return nil }
     let buffer = malloc(size)!
     let count: Int
     do throws(StoreError) {
-      count = try read(block, into: UnsafeMutableRawBufferPointer(start: buffer, count: size), at: offset, needed)
+      count = try read(block, into: UnsafeMutableRawBufferPointer(start: buffer, count: size), at: start, needed)
     } catch {
       free(buffer)
       if case .unreadable(let error) = error, error.code == ENOENT { return nil }
@@ -182,7 +200,8 @@ extension StreamStore {
       free(buffer)
       return nil
     }
-    if position > 0, block.windows[position - 1].start == offset {
+    while position > 0, block.windows[position - 1].start > start { position -= 1 }
+    if position > 0, block.windows[position - 1].start == start {
       memory.drop(block.windows.remove(at: position - 1))
       position -= 1
     }
@@ -192,13 +211,13 @@ extension StreamStore {
       block.windows = []
       position = 0
     }
-    let entry = CacheEntry(block: block.id, bytes: buffer, start: offset, count: count)
+    let entry = CacheEntry(block: block.id, bytes: buffer, start: start, count: count)
     releaseWindow()
     memory.insert(entry)
     pinnedWindow = entry
-    block.nextWindow = offset + count
+    block.nextWindow = start + count
     block.windows.insert(entry, at: position)
-    return UnsafeRawPointer(buffer)
+    return UnsafeRawPointer(buffer) + (offset - start)
   }
 
   /// Reads ahead; when that fails, only what is needed, three times.
@@ -326,7 +345,12 @@ extension StreamStore {
         offset: offset, name: name, hasHeader: record.headerCount > 0, hasFlags: record.flags != 0)
     }
     if let error = scan.unreadable {
-      let missing = Int(clamping: block.messages) - sizes.count
+      var missing = Int(clamping: block.messages) - sizes.count
+      if block.pieceBytes > 0 {
+        // A piece is gone through in steps of the alignment.
+        let steps = max(1, block.pieceBytes / RecordFormat.alignment)
+        missing = min(missing, (scan.unreadablePlaces / steps + 1) * Self.unreadableInPiece)
+      }
       if missing > 0 { try countUnreadable(missing, .unreadable(error)) }
     }
     loseMissing(block, index, found: sizes)
@@ -411,6 +435,12 @@ extension StreamStore {
       lost.sequences.insert(sequence, at: position)
     }
   }
+}
+
+/// A piece of a compressed block that the disk did not give back.
+struct UnreadablePiece: Equatable {
+  var block: UInt64
+  var number: Int
 }
 
 /// What the messages found in a block take.

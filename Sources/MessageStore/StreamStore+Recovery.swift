@@ -72,7 +72,8 @@ extension StreamStore {
       let isOldIndex =
         name.hasPrefix("subjects.") && name != StoreFiles.subjects(checkpoint.subjectsNumber)
       let isOrphan = StoreFiles.number(name, ".idx").map { id in !blocks.contains { $0.id == id } } ?? false
-      if name == StoreFiles.newCheckpoint || isOldIndex || isOrphan {
+      let isUnfinished = name == StoreFiles.newCheckpoint || name.hasSuffix(StoreFiles.newBlockEnding)
+      if isUnfinished || isOldIndex || isOrphan {
         try files.disk.removeIfThere(files.path(name))
         removedFiles = true
       }
@@ -144,6 +145,7 @@ extension StreamStore {
     lost = checkpoint.lost
     blocks = checkpoint.blocks.map { Block($0) }
     for block in blocks {
+      block.isSettled = block.isSealed
       counts.messages += block.messages
       counts.bytes += block.bytes
     }
@@ -191,7 +193,7 @@ extension StreamStore {
 
   private func readHeader(_ id: UInt64) throws -> BlockHeader? {
     var bytes = [UInt8](repeating: 0, count: BlockHeader.bytes)
-    let file = try files!.disk.open(files!.path(StoreFiles.block(id)), creating: nil)
+    let file = try files!.openBlock(id)
     let count = try bytes.withUnsafeMutableBytes { try file.readAll(into: $0, at: 0) }
     guard count == bytes.count else { return nil }
     return bytes.withUnsafeBytes { BlockHeader(reading: $0) }
@@ -298,6 +300,11 @@ extension StreamStore {
     block.end = end
     dropCached(block)
     tail.enter(block, at: end)
+    if block.pieceBytes > 0 {
+      // No record is ever added to a compressed file.
+      try seal(block)
+      return end == size
+    }
     if end == size { return true }
     try open(block).resize(to: end)
     return false

@@ -19,9 +19,14 @@ public final class StreamStore: @unchecked Sendable {
   /// which ends this; who tries one now and then and stores nothing new meanwhile loses nothing.
   public internal(set) var shortage: SystemError?
 
+  /// Blocks in files are compressed over time by maintenance, from now on (FEATURES 5.020, 9.014). Those that are
+  /// compressed stay so.
+  public var compresses: Bool
+
   /// Bytes of a block after which the next one is begun.
   let blockBytes: Int
   let writeBytes: Int
+  let pieceBytes: Int
   /// nil: in memory.
   let files: StoreFolder?
 
@@ -56,6 +61,8 @@ public final class StreamStore: @unchecked Sendable {
   var isRemakingSubjects = false
   /// Messages lost because of bad places on the disk, since the store was opened.
   var unreadableMessages = 0
+  /// The last one that was counted.
+  var unreadablePiece: UnreadablePiece?
   /// Recovery cut records off: what was written after them does not count.
   var wasCut = false
   var removedFiles = false
@@ -73,6 +80,8 @@ public final class StreamStore: @unchecked Sendable {
     backing = .memory
     blockBytes = Self.limited(options.blockBytes ?? 512 << 10)
     writeBytes = options.writeBytes
+    pieceBytes = 0
+    compresses = options.compresses
     files = nil
   }
 
@@ -80,6 +89,9 @@ public final class StreamStore: @unchecked Sendable {
     backing = .file
     blockBytes = Self.limited(options.blockBytes ?? 8 << 20)
     writeBytes = max(4096, options.writeBytes)
+    pieceBytes = min(
+      max(options.pieceBytes, CompressedTable.pieceSizes.lowerBound), CompressedTable.pieceSizes.upperBound)
+    compresses = options.compresses
     files = folder
   }
 

@@ -20,6 +20,13 @@ public enum S2Block {
     return bytes
   }
 
+  /// Writes the bytes that a block stands for; false when it is damaged, or does not stand for exactly as many.
+  public static func decode(_ block: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Bool {
+    var source = S2Source(block)
+    guard source.varint() == UInt64(target.count) else { return false }
+    return decode(&source, into: target)
+  }
+
   /// Whether the elements fill the target exactly.
   private static func decode(_ source: inout S2Source, into target: UnsafeMutableRawBufferPointer) -> Bool {
     var end = 0

@@ -1,6 +1,6 @@
-// S2 and Snappy: the compression that backups of streams are wrapped in. Here lives the framing (chunks with checksums),
-// the block format with S2's repeats, and an encoder that any Snappy decoder of large blocks understands. What is
-// compressed is not this room's business.
+// S2 and Snappy: the compression of streams' blocks, and what backups of streams are wrapped in. Here lives the framing
+// (chunks with checksums), the block format with S2's repeats, and an encoder that any Snappy decoder of large blocks
+// understands. What is compressed is not this room's business.
 import CSystem
 
 /// Why bytes are not S2.

@@ -35,6 +35,7 @@ def tests(context):
         suite.Test("an account loses JetStream under load, and gets it again", lambda: suspended(context), alone=True),
         suite.Test("5.092 changed bits in a stream's files", lambda: changed_bits(context), alone=True),
         suite.Test("9.005 changed bits in the journal", lambda: changed_journal(context), alone=True),
+        suite.Test("5.020 9.014 compressed blocks: space, kills, erased text", lambda: compressed(context), alone=True),
         suite.Test("power failure: the disk as it was when the server froze", lambda: power(context), alone=True),
         suite.Test("power failure: sync_interval always",
                    lambda: power(context, "sync_interval: always"), alone=True),
@@ -355,6 +356,71 @@ def changed_bits(context):
         return f"seed {context.seed}: {len(lost)} lost of 30000, and told"
     finally:
         server.stop()
+
+
+def compressed(context):
+    """A stream with compression takes less than a third of the disk, whatever happens to the server."""
+    if suite_commandline.is_real_nats_server(context):
+        raise suite.Missing("files of natsd")
+    chance = random.Random(context.seed)
+    secret = "".join(chance.choice("!#$%&()*+-;<=>?@^_`{|}~XYZ") for _ in range(48))
+    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+    server.write_config(config(server.folder / "js"))
+    packed, plain = {**STREAM, "compression": "s2"}, {**STREAM, "name": "P", "subjects": ["p.>"]}
+    kept, files = [], {name: context.folder / f"stored-{name}" for name in "sp"}
+
+    def place(name):
+        return next((server.folder / "js").glob(f"jetstream/accounts/*/streams/{name}.*"))
+
+    def usage(name):
+        return sum(file.stat().st_blocks * 512 for file in place(name).iterdir())
+
+    def tells():
+        return [file.name for file in place("S").iterdir() if secret[:16].encode() in file.read_bytes()]
+
+    def is_small(name, of):
+        return usage(name) * 3 < of and (usage(name), of)
+
+    try:
+        server.start()
+        for stream in (packed, plain):
+            must(server, f"STREAM.CREATE.{stream['name']}", stream)
+        client = monitoring_client.Client(server.port)
+        suite.expect(json.loads(client.request("s.secret", secret.encode())[1])["seq"], 1, "sequence of the secret")
+        client.close()
+        for prefix, file in files.items():
+            run(context, "publish", server.port, prefix, 100, 60_000, 1000, 2000, file)
+        of = usage("P")
+        small, _ = suite.wait_until(lambda: is_small("S", of), 60, "the compressed stream takes a third")
+        suite.check(tells(), "the secret is not on the disk: the test finds nothing")
+        must(server, "STREAM.MSG.DELETE.S", {"seq": 1})
+        server.kill()
+        server.start()
+        run(context, "verify", server.port, "S", files["s"])
+        server.stop()
+        suite.expect(tells(), [], "files with erased text")
+        server.start()
+        for number in range(3):
+            kept.append(context.folder / f"packed-{number}")
+            process = load(context, server, kept[-1])
+            time.sleep(chance.uniform(SHORTEST, LONGEST))
+            server.kill()
+            finish(process)
+            server.start()
+        # Neither needs messages to arrive: one is compressed now, the other one no more.
+        must(server, "STREAM.UPDATE.S", {**packed, "compression": "none"})
+        must(server, "STREAM.UPDATE.P", {**plain, "compression": "s2"})
+        suite.wait_until(lambda: is_small("P", of), 30, "the updated stream takes a third")
+        for round in range(2):
+            for name, stored in (("S", [files["s"], *kept]), ("P", [files["p"]])):
+                for file in stored:
+                    run(context, "verify", server.port, name, file)
+            server.stop()
+            server.start()
+        suite.check("lost" not in must(server, "STREAM.INFO.S")["state"], "lost messages")
+    finally:
+        server.stop()
+    return f"seed {context.seed}: {small >> 20} of {of >> 20} MiB"
 
 
 def changed_journal(context):

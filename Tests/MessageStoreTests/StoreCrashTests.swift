@@ -29,8 +29,9 @@ import Testing
       options.writeBytes = 4096
     }
 
-    func open() throws -> StreamStore {
-      try StreamStore.open(
+    mutating func open() throws -> StreamStore {
+      options.chooseCompression(&random)
+      return try StreamStore.open(
         directory: "s", disk: disk, options: options, memory: StoreMemory(budgetBytes: seed % 2 == 0 ? 0 : 1 << 20))
     }
 

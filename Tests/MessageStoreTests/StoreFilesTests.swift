@@ -1,12 +1,15 @@
-import MessageStore
 import Reactor
 import StorageSimulation
 import Testing
 
+@testable import MessageStore
+
 /// What lies on the disk, and what may lie there.
 @Suite struct StoreFilesTests {
-  static func open(_ disk: SimulatedDisk) throws -> StreamStore {
+  static func open(_ disk: SimulatedDisk, compresses: Bool = false, pieceBytes: Int = 1024) throws -> StreamStore {
     var options = StoreOptions()
+    options.compresses = compresses
+    options.pieceBytes = pieceBytes
     options.blockBytes = 8192
     options.writeBytes = 4096
     return try StreamStore.open(directory: "s", disk: disk, options: options, memory: StoreMemory(budgetBytes: 1 << 20))
@@ -59,6 +62,144 @@ import Testing
     #expect(try again.load(sequence) == nil)
     #expect(again.messages == 119)
     #expect(again.state.lost == nil)
+  }
+
+  /// Everything that maintenance has to do now.
+  static func maintain(_ store: StreamStore) throws {
+    while let job = try store.prepareMaintenance() {
+      job.run()
+      #expect(try store.finish(job))
+    }
+  }
+
+  static func checkpoint(_ store: StreamStore, _ applied: UInt64) throws {
+    let job = try #require(try store.prepareCheckpoint(appliedLog: applied, attachment: []))
+    job.run()
+    #expect(try store.finish(job))
+  }
+
+  static func size(_ disk: SimulatedDisk) throws -> Int {
+    try disk.list("s").reduce(0) { $0 + disk.contents("s/" + $1).count }
+  }
+
+  @Test(
+    "erased in a compressed block: not on the disk any more, also after a power failure (FEATURES 5.095, 9.014)",
+    arguments: [UInt64(3), 40, 41, 95], [512, 65_536])
+  func eraseCompressed(sequence: UInt64, pieceBytes: Int) throws {
+    let disk = SimulatedDisk(seed: sequence)
+    let store = try Self.open(disk, compresses: true, pieceBytes: pieceBytes)
+    try Self.fill(store, 200)
+    try Self.checkpoint(store, 1)
+    let before = try Self.size(disk)
+    try Self.maintain(store)
+    #expect(try Self.size(disk) < before * 2 / 3)
+    #expect(!store.wantsMaintenance)
+    let secrets = [Array("secret \(sequence)!".utf8), Array("head \(sequence).".utf8)]
+    func isReadable() throws -> Bool {
+      for name in try disk.list("s") where name.hasSuffix(".blk") {
+        let id = try #require(StoreFiles.number(name, ".blk"))
+        let folder = StoreFolder(directory: "s", disk: disk, memory: StoreMemory(budgetBytes: 0))
+        let file = try folder.openBlock(id)
+        var bytes = [UInt8](repeating: 0, count: try file.size())
+        _ = try bytes.withUnsafeMutableBytes { try file.readAll(into: $0, at: 0) }
+        for secret in secrets where bytes.indices.contains(where: { bytes[$0...].starts(with: secret) }) { return true }
+      }
+      return false
+    }
+    #expect(try isReadable())
+    #expect(try store.remove(sequence, erase: true) != nil)
+    try Self.checkpoint(store, 2)
+    for _ in 1...2 {
+      #expect(try !isReadable())
+      disk.crash()
+    }
+    let again = try Self.open(disk)
+    #expect(try again.load(sequence) == nil)
+    for other in 1...200 as ClosedRange<UInt64> where other != sequence {
+      #expect(try again.load(other)?.payload.elementsEqual(Self.secret(other)) == true)
+    }
+    #expect(again.state.lost == nil)
+  }
+
+  @Test("compression is turned on and off: old blocks stay as they are and readable (FEATURES 5.020)")
+  func update() throws {
+    let disk = SimulatedDisk(seed: 1)
+    var store = try Self.open(disk)
+    try Self.fill(store, 200)
+    try Self.checkpoint(store, 1)
+    try Self.maintain(store)
+    let plain = try Self.size(disk)
+    store.compresses = true
+    #expect(store.wantsMaintenance)
+    try Self.maintain(store)
+    let compressed = try Self.size(disk)
+    #expect(compressed < plain * 2 / 3)
+    // The checkpoint does not know yet.
+    try store.close()
+    store = try Self.open(disk, compresses: true)
+    #expect(store.wantsMaintenance)
+    try Self.maintain(store)
+    #expect(try Self.size(disk) == compressed)
+    store.compresses = false
+    for sequence in 201...400 as ClosedRange<UInt64> {
+      try store.append(sequence: sequence, timestamp: 0, subject: Array("a.1".utf8), payload: Self.secret(sequence))
+    }
+    try Self.checkpoint(store, 2)
+    try Self.maintain(store)
+    try store.close()
+    store = try Self.open(disk)
+    #expect(try Self.size(disk) > compressed + plain / 2)
+    for sequence in 1...400 as ClosedRange<UInt64> {
+      #expect(try store.load(sequence)?.payload.elementsEqual(Self.secret(sequence)) == true)
+    }
+  }
+
+  @Test("a block that no durable checkpoint has as sealed is not compressed, nor one that was cut since")
+  func unsettled() throws {
+    let disk = SimulatedDisk(seed: 1)
+    let store = try Self.open(disk, compresses: true)
+    try Self.fill(store, 200)
+    #expect(!store.wantsMaintenance)
+    let job = try #require(try store.prepareCheckpoint(appliedLog: 1, attachment: []))
+    try store.truncate(after: 60)
+    job.run()
+    #expect(try store.finish(job))
+    #expect(store.blocks.count > 1 && store.blocks.dropLast().allSatisfy(\.isSettled))
+    #expect(store.blocks.last?.isSettled == false)
+    try Self.maintain(store)
+    // Before the next checkpoint: what was cut off is there.
+    disk.crash()
+    let again = try Self.open(disk)
+    #expect(again.lastSequence == 200 && again.messages == 200)
+    for sequence in 1...200 as ClosedRange<UInt64> {
+      #expect(try again.load(sequence)?.payload.elementsEqual(Self.secret(sequence)) == true)
+    }
+  }
+
+  @Test("a bad place in a compressed block costs its piece, however many messages that is (FEATURES 5.092)")
+  func badPiece() throws {
+    let disk = SimulatedDisk(seed: 1)
+    var options = StoreOptions()
+    options.blockBytes = 1 << 20
+    options.compresses = true
+    let store = try StreamStore.open(
+      directory: "s", disk: disk, options: options, memory: StoreMemory(budgetBytes: 0))
+    for sequence in 1...40_000 as ClosedRange<UInt64> {
+      try store.append(sequence: sequence, timestamp: 0, subject: [97], payload: [UInt8(sequence & 15)])
+    }
+    try Self.checkpoint(store, 1)
+    try Self.maintain(store)
+    let sectors = disk.contents("s/1.blk").count / 4096
+    #expect(sectors > 4)
+    disk.unreadable["s/1.blk"] = [sectors / 2]
+    var from: UInt64 = 0
+    var seen: UInt64 = 0
+    while let message = try store.next(from: from, matching: .everything) {
+      from = message.sequence + 1
+      seen += 1
+    }
+    #expect(seen + store.lostCount == 40_000)
+    #expect(store.lostCount > StreamStore.mostUnreadable && store.lostCount < 6000)
   }
 
   @Test(

@@ -16,6 +16,7 @@ import Testing
     var options = StoreOptions()
     options.blockBytes = blockBytes
     options.writeBytes = 4096
+    options.chooseCompression(&random)
     let memory = StoreMemory(budgetBytes: random.chance(50) ? 0 : 1 << 20)
     return try StreamStore.open(directory: "s", disk: disk, options: options, memory: memory)
   }

@@ -471,8 +471,10 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   /// Makes the checkpoints that are due, and those without which the journal would keep records up to `wanted`.
   private func upkeep(releasing wanted: LogSequence = 0) {
     let now = worker.loop.now
-    for (key, runner) in dirty where runner.checkpointedLog < wanted || runner.wantsCheckpoint(at: now) {
-      runner.checkpoint()
+    for (key, runner) in dirty {
+      if runner.checkpointedLog < wanted || runner.wantsCheckpoint(at: now) { runner.checkpoint() }
+      // It follows checkpoints, of which there are none without messages.
+      if runner.appliedLog <= runner.checkpointedLog { runner.maintain() }
       if runner.isClean {
         runner.isDirty = false
         dirty[key] = nil

@@ -123,7 +123,8 @@ extension JetStreamService {
 
   /// The store of a stream, with the directories that it needs.
   func openStore(for stream: MetaLog.Stream) throws -> StreamStore {
-    let options = StoreOptions()
+    var options = StoreOptions()
+    options.compresses = stream.configuration.compression == .s2
     guard stream.configuration.storage == .file else { return StreamStore(memory: options) }
     for directory in location.parents(account: stream.account) { try disk.makeDirectory(directory, mode: 0o700) }
     return try StreamStore.open(

@@ -4,7 +4,9 @@ import MessageStore
 // consumers with their states.
 
 extension StreamRunner {
-  var isClean: Bool { appliedLog <= checkpointedLog && !isCheckpointing && shortage == nil }
+  var isClean: Bool {
+    appliedLog <= checkpointedLog && !isCheckpointing && shortage == nil && !store.wantsMaintenance
+  }
 
   /// Enough has come since the last one to be worth the next.
   var hasMuchToCheckpoint: Bool {
@@ -23,10 +25,12 @@ extension StreamRunner {
   /// A consumer's state is ahead of the journal by what is in flight. So the states are taken first, and the checkpoint
   /// is made when all that is in flight now has been applied, and nothing after it.
   func checkpoint() {
+    if isCheckpointing { isCheckpointWanted = true }
     guard isLogged, !isCheckpointing, !isOver, failure == nil,
       appliedLog > checkpointedLog || hasUnloggedState || shortage != nil
     else { return }
     isCheckpointing = true
+    isCheckpointWanted = false
     let consumers = consumerCheckpoints()
     loop.afterEverythingInFlight { [self] in
       guard let job = prepareCheckpoint(consumers, inSlices: true) else {
@@ -100,14 +104,16 @@ extension StreamRunner {
     }
     guard let applied = job.appliedLog else { return false }
     checkpointedLog = applied
+    isCheckpointWanted = false
     loop.service.journal?.release(owner: handle.identifier, through: applied)
     if maintaining { maintain() }
     return true
   }
 
-  /// Gives space back that removed messages leave, one job after the other.
-  private func maintain() {
-    guard !isOver, failure == nil, !isCheckpointing else { return }
+  /// Gives space back that removed messages leave, and compresses, one job after the other; a checkpoint that is wanted
+  /// meanwhile comes first.
+  func maintain() {
+    guard !isOver, !isEnding, failure == nil, !isCheckpointing else { return }
     let job: StoreJob?
     do {
       job = try store.prepareMaintenance()
@@ -124,14 +130,21 @@ extension StreamRunner {
         guard !isOver else { return }
         do {
           guard try store.finish(job) else {
+            let what =
+              job.isCompression
+              ? "a block could not be compressed" : "space of removed messages could not be given back"
             loop.service.server.logger.warning(
-              "JetStream stream '\(handle.account.name) > \(handle.name)': space that removed messages leave could not "
-                + "be given back, tried again later: \(job.failure.map { "\($0)" } ?? "")")
+              "JetStream stream '\(handle.account.name) > \(handle.name)': \(what), tried again later: "
+                + "\(job.failure.map { "\($0)" } ?? "")")
             return
           }
         } catch {
           fail("\(error)")
           return
+        }
+        if isCheckpointWanted {
+          isCheckpointWanted = false
+          checkpoint()
         }
         maintain()
       }
@@ -142,6 +155,7 @@ extension StreamRunner {
 
   /// Waiting clients learn that the server goes; what consumers did is logged.
   func prepareShutDown() {
+    isEnding = true
     for consumer in consumers.values {
       consumer.machine.dismissWaiting(.serverShutdown, port: consumer)
       consumer.settle()

@@ -42,6 +42,10 @@ final class StreamRunner: @unchecked Sendable {
   /// The loop knows that there is something to checkpoint.
   var isDirty = false
   var dirtySince: Int64 = 0
+  /// One was asked for while a job was under way.
+  var isCheckpointWanted = false
+  /// No more maintenance: what is under way is waited for.
+  var isEnding = false
   /// Bytes of entries since the last checkpoint.
   var bytesSinceCheckpoint = 0
   /// Why it takes nothing any more.
@@ -111,6 +115,12 @@ final class StreamRunner: @unchecked Sendable {
     setDirectGets()
     for consumer in consumers.values { loop.schedule(consumer) }
     scheduleTick()
+    noteMaintenance()
+  }
+
+  /// Blocks may wait for compression in a stream that nobody publishes to.
+  private func noteMaintenance() {
+    if store.wantsMaintenance { loop.noteDirty(self) }
   }
 
   // MARK: listening
@@ -444,6 +454,7 @@ final class StreamRunner: @unchecked Sendable {
     setDirectGets()
     countUse()
     scheduleTick()
+    noteMaintenance()
     then()
   }
 

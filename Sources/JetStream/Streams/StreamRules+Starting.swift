@@ -67,6 +67,7 @@ extension StreamRules {
   ) throws(StoreError) {
     let old = configuration
     configuration = new
+    store.compresses = new.compression == .s2
     prepareTransforms()
     endBatches(atomic: !new.allowAtomicPublish, fast: !new.allowBatchPublish)
     let limit = new.maximumMessagesPerSubject

@@ -7,6 +7,7 @@ public final class StoreJob: @unchecked Sendable {
   enum Kind {
     case checkpoint(CheckpointJob)
     case compaction(CompactionJob)
+    case compression(CompressionJob)
   }
 
   let kind: Kind
@@ -21,11 +22,17 @@ public final class StoreJob: @unchecked Sendable {
     return nil
   }
 
+  /// It makes a block smaller of which everything is left.
+  public var isCompression: Bool {
+    if case .compression = kind { true } else { false }
+  }
+
   public func run() {
     do {
       switch kind {
       case .checkpoint(let job): try job.run()
       case .compaction(let job): try job.run()
+      case .compression(let job): try job.run()
       }
     } catch let error as SystemError {
       failure = error

@@ -4,6 +4,10 @@ public struct StoreOptions: Sendable {
   public var blockBytes: Int?
   /// Unwritten bytes of the newest block that are kept before they are written to the file.
   public var writeBytes = 64 << 10
+  /// Blocks in files are compressed when they are full (FEATURES 5.020).
+  public var compresses = false
+  /// Bytes of a block that are compressed together, 512 B to 1 MiB: what is read for one message at least.
+  public var pieceBytes = 32 << 10
   public init() {}
 }
 

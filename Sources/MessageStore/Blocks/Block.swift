@@ -29,10 +29,14 @@ final class Block {
   var dead = DeadSet()
   /// A record could not be read: its block is never compacted.
   var hasDamage = false
-  /// Attempts to rewrite it that could not be written or read.
+  /// Attempts to rewrite or to compress it that could not be written or read.
   var failedCompactions = 0
   /// No more records.
   var isSealed = false
+  /// A checkpoint that is durable has it as sealed, and as long as it is.
+  var isSettled = false
+  /// Compressed, or not worth it.
+  var isCompressed = false
 
   /// In memory for good: of blocks in memory, of the newest block, and of one whose sidecar could not be written.
   var index: BlockIndex?
@@ -42,6 +46,8 @@ final class Block {
 
   // A block in a file.
   var file: (any DiskFile)?
+  /// Of a compressed block, as far as is known: what is read together.
+  var pieceBytes = 0
   /// Written since the last checkpoint.
   var needsSync = false
   var sidecarNeedsSync = false
@@ -181,6 +187,9 @@ enum StoreFiles {
   static let newCheckpoint = "checkpoint.new"
   static let checkpointCopy = "checkpoint.copy"
   static func block(_ id: UInt64) -> String { "\(id).blk" }
+  /// A block's file that is to take the place of the one it has.
+  static func newBlock(_ id: UInt64) -> String { "\(id)\(newBlockEnding)" }
+  static let newBlockEnding = ".blk.new"
   static func sidecar(_ id: UInt64) -> String { "\(id).idx" }
   static func subjects(_ number: UInt64) -> String { "subjects.\(number)" }
 

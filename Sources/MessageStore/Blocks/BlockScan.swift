@@ -10,6 +10,8 @@ struct BlockScan {
   private(set) var foundDamage = false
   /// What the disk said of bad places that were passed over.
   private(set) var unreadable: SystemError?
+  /// How often it did.
+  private(set) var unreadablePlaces = 0
 
   init(block: Block, from start: Int, to end: Int) {
     self.block = block
@@ -47,7 +49,10 @@ struct BlockScan {
 
   private mutating func note(_ error: StoreError, _ store: StreamStore) throws(StoreError) {
     try store.tolerate(error)
-    if case .unreadable(let error) = error { unreadable = error }
+    if case .unreadable(let error) = error {
+      unreadable = error
+      unreadablePlaces += 1
+    }
   }
 
   /// Byte by byte, the next offset where a record could begin: its sequence is the block's, its lengths fit.

@@ -17,6 +17,8 @@ struct CheckpointFile: Equatable {
     var isCompacted: Bool
     var isSealed: Bool
     var hasDamage: Bool
+    /// A hint, so that not every file has to be opened: the file itself says what it is.
+    var isCompressed: Bool
     var dead: [UInt64]
   }
 
@@ -55,7 +57,9 @@ struct CheckpointFile: Equatable {
       ] {
         out.put(value)
       }
-      let bits = (block.isCompacted ? 1 : 0) | (block.isSealed ? 2 : 0) | (block.hasDamage ? 4 : 0)
+      let bits =
+        (block.isCompacted ? 1 : 0) | (block.isSealed ? 2 : 0) | (block.hasDamage ? 4 : 0)
+        | (block.isCompressed ? 8 : 0)
       out.put(UInt64(block.flags) | UInt64(bits) << 8)
       out.put(UInt64(block.dead.count))
       for word in block.dead { out.put(word) }
@@ -92,12 +96,13 @@ struct CheckpointFile: Equatable {
         id: reader.get(), base: reader.get(), last: reader.get(), end: reader.get(), messages: reader.get(),
         bytes: reader.get(), liveRecordBytes: reader.get(), firstTimestamp: Int64(bitPattern: reader.get()),
         lastTimestamp: Int64(bitPattern: reader.get()), firstLive: reader.get(), flags: 0, isCompacted: false,
-        isSealed: false, hasDamage: false, dead: [])
+        isSealed: false, hasDamage: false, isCompressed: false, dead: [])
       let bits = reader.get()
       block.flags = UInt8(truncatingIfNeeded: bits)
       block.isCompacted = bits & 0x100 != 0
       block.isSealed = bits & 0x200 != 0
       block.hasDamage = bits & 0x400 != 0
+      block.isCompressed = bits & 0x800 != 0
       guard let words = reader.count(of: 8) else { return nil }
       block.dead = (0..<words).map { _ in reader.get() }
       guard block.isPlausible else { return nil }

@@ -19,6 +19,8 @@ final class CheckpointJob {
   let erasures: [Erasure]
   /// Only new files have been written that nobody relies on: after an error they are removed, and nothing has changed.
   private(set) var canBeRepeated = false
+  /// Compressed blocks whose files are others than before: records were erased.
+  private(set) var replaced: Set<UInt64> = []
   /// Doomed blocks whose files could not be removed.
   private(set) var remaining: [UInt64] = []
 
@@ -71,7 +73,8 @@ final class CheckpointJob {
     let disk = folder.disk
     for name in unsynced { try disk.open(folder.path(name), creating: nil).synchronizeData() }
     canBeRepeated = true
-    try ErasureFile.carryOut(erasures, folder) { canBeRepeated = !$0 }
+    let plain = try ErasureFile.carryOutCompressed(erasures, folder) { replaced.insert($0) }
+    try ErasureFile.carryOut(plain, folder) { canBeRepeated = !$0 }
     if let subjects {
       let file = try disk.open(folder.path(StoreFiles.subjects(checkpoint.number)), creating: 0o600)
       try file.resize(to: 0)

@@ -1,4 +1,5 @@
 import CSystem
+import Glibc
 import Reactor
 
 /// A record in a block's file that is to be overwritten.
@@ -44,6 +45,31 @@ enum ErasureFile {
     if !erasures.isEmpty {
       try folder.disk.removeIfThere(folder.path(name))
       try folder.disk.synchronizeDirectory(folder.directory)
+    }
+  }
+
+  /// Erases the records of compressed blocks, and returns the erasures in other blocks.
+  ///
+  /// - Parameter replaced: told of every block whose file is a new one.
+  static func carryOutCompressed(
+    _ erasures: [Erasure], _ folder: StoreFolder, replaced: (UInt64) -> Void
+  ) throws -> [Erasure] {
+    var rest: [Erasure] = []
+    for (block, erasures) in Dictionary(grouping: erasures, by: \.block).sorted(by: { $0.key < $1.key }) {
+      if let file = try compressed(block, folder) {
+        if try CompressedErasure.carryOut(erasures, in: file, folder) { replaced(block) }
+      } else {
+        rest += erasures
+      }
+    }
+    return rest
+  }
+
+  private static func compressed(_ block: UInt64, _ folder: StoreFolder) throws -> CompressedBlockFile? {
+    do {
+      return try folder.openBlock(block) as? CompressedBlockFile
+    } catch let error as SystemError where error.code == ENOENT || error.isBadPlace {
+      return nil
     }
   }
 
@@ -106,7 +132,9 @@ enum ErasureFile {
     for part in parts {
       if current?.block != part.block {
         try current?.file.synchronizeData()
-        current = try open(part.block, folder).map { (part.block, $0) }
+        // A block that was compressed later has been through this.
+        let isCompressed = try compressed(part.block, folder) != nil
+        current = isCompressed ? nil : try open(part.block, folder).map { (part.block, $0) }
       }
       if let file = current?.file { try part.bytes.withUnsafeBytes { try file.writeAll($0, at: part.offset) } }
     }

@@ -44,6 +44,13 @@ enum StoreChange {
     }
   }
 
+  /// Noise, or something that can be compressed.
+  static func payload(_ size: Int, _ random: inout SeededGenerator) -> [UInt8] {
+    if random.chance(30) { return (0..<size).map { _ in UInt8.random(in: 0...255, using: &random) } }
+    let text = (0..<7).map { _ in UInt8.random(in: 0...255, using: &random) }
+    return (0..<size).map { text[$0 % text.count] }
+  }
+
   static let filters =
     ["", "a.*", "b.>", "*.1", "a.1", "c.2.x", "*.*.x", "nothing.here"].map { SubjectFilters($0) }
     + [SubjectFilters(["a.1", "b.2"]), SubjectFilters(["a.>", "*.2"])]
@@ -61,7 +68,7 @@ enum StoreChange {
       return .append(
         sequence: last + 1 + gap, timestamp: Int64(last + gap) * 1000, flags: random.chance(5) ? 1 : 0,
         subject: subject, header: random.chance(30) ? [1, 2, 3] : [],
-        payload: (0..<size).map { _ in UInt8.random(in: 0...255, using: &random) })
+        payload: payload(size, &random))
     case 62..<64: return .skip(last + UInt64.random(in: 0...5, using: &random))
     case 64..<80: return .remove(min(some, last), erase: random.chance(30))
     case 80..<94: return .remove(min(model.firstSequence, last), erase: false)
@@ -71,5 +78,13 @@ enum StoreChange {
     case 98: return random.chance(30) ? .truncate(some) : .purge(.everything, through: random.chance(20) ? last : 0)
     default: return random.chance(20) ? .reset(last + 10) : .skip(last)
     }
+  }
+}
+
+extension StoreOptions {
+  /// With or without compression, in pieces of any size: often smaller than a record.
+  mutating func chooseCompression(_ random: inout SeededGenerator) {
+    compresses = random.chance(70)
+    pieceBytes = [512, 700, 2048, 4096, 65_536].randomElement(using: &random)!
   }
 }

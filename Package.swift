@@ -58,7 +58,7 @@ let package = Package(
     room("Subjects", ["Bytes", "CSystem"]),
     room(
       "Broker",
-      ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Configuration", "Wire", "Subjects", "Metrics", "CSystem"]),
+      ["Bytes", "JSON", "Crypto", "Reactor", "HTTP", "Configuration", "Wire", "Subjects", "Metrics", "S2", "CSystem"]),
 
     room("MessageStore", ["Bytes", "Reactor", "Journal", "Subjects", "S2", "CSystem"]),
     quietRoom("JetStreamAPI", ["Bytes", "JSON", "Subjects"]),
@@ -122,7 +122,7 @@ let package = Package(
     tests("ConfigurationTests", ["Configuration"]),
     tests("WireTests", ["Wire"]),
     tests("SubjectsTests", ["Subjects"]),
-    tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "Subjects"]),
+    tests("BrokerTests", ["Broker", "Configuration", "HTTP", "Reactor", "S2", "Subjects", "CSystem"]),
     tests("MessageStoreTests", ["MessageStore", "Subjects", "Journal", "Reactor", "CSystem", "StorageSimulation"]),
     tests("JetStreamAPITests", ["JetStreamAPI", "JSON", "Subjects"]),
     tests(

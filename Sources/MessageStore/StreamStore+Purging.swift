@@ -103,61 +103,6 @@ extension StreamStore {
     return gone
   }
 
-  /// Removes everything after `sequence`, which becomes the last one; without effect when it is not below the last.
-  public func truncate(after sequence: UInt64) throws(StoreError) {
-    guard sequence < counts.lastSequence else { return }
-    if let failure { throw .failed(failure) }
-    while let block = blocks.last, block.base > sequence {
-      try uncountSubjects(block)
-      counts.messages -= block.messages
-      counts.bytes -= min(block.bytes, counts.bytes)
-      drop(at: blocks.count - 1)
-    }
-    if let block = blocks.last, block.last > sequence { try cut(block, after: sequence) }
-    counts.lastSequence = sequence
-    // The sequence may be used again.
-    counts.timestampOf = 0
-    counts.lastTimestamp = try previous(through: .max, matching: .everything)?.timestamp ?? counts.lastTimestamp
-    if counts.messages > 0, let (_, live) = nextLive(0) { counts.firstSequence = live }
-    previousRecord = BlockHeader.unconnected
-    subjectsChanged = true
-  }
-
-  /// Takes the slots after a sequence off a block and ends it.
-  private func cut(_ block: Block, after sequence: UInt64) throws(StoreError) {
-    let wasSealed = block.isSealed
-    if !wasSealed {
-      try flush()
-      if tail.count > 0, let shortage { throw fail(shortage) }
-    }
-    block.isSealed = true
-    while let live = block.previousLive(.max), live > sequence {
-      try remove(live)
-      if blocks.last !== block { return }
-    }
-    if block.messages == 0 {
-      drop(at: blocks.count - 1)
-      return
-    }
-    let index = try self.index(of: block)
-    let kept = block.slot(sequence) + 1
-    if let first = index.slots[kept...].first(where: { $0 != Slot.empty }) { block.end = Slot.offset(first) }
-    index.slots.removeSubrange(kept...)
-    block.last = sequence
-    // Until a checkpoint knows it: the one before wants the rest, too.
-    block.isSettled = false
-    block.dead.truncate(to: kept)
-    if backing == .file {
-      tail.leave()
-      releaseIndex()
-      if let entry = block.indexEntry { files?.memory.drop(entry) }
-      block.indexEntry = nil
-      block.sidecar = nil
-      block.index = index
-      try writeSidecar(block)
-    }
-  }
-
   /// Empties the store; the next message may have `sequence`.
   public func reset(firstSequence sequence: UInt64) throws(StoreError) {
     if let failure { throw .failed(failure) }

@@ -30,8 +30,10 @@ extension S2Error: CustomStringConvertible {
 
 /// Numbers of the framing format.
 enum S2Format {
-  /// The most bytes that one chunk stands for; Snappy itself has 64 KiB.
+  /// The most bytes that one chunk stands for.
   static let largestBlock = 4 << 20
+  /// The same in Snappy.
+  static let largestSnappyBlock = 64 << 10
   static let checksumBytes = 4
   static let chunkHeaderBytes = 4
   /// A block that does not compress is a little larger than what it stands for.

@@ -1,6 +1,7 @@
 /// Compresses what is appended into a stream of chunks. Confined to one loop; it keeps one block of input.
 public final class S2Writer {
   private let blockBytes: Int
+  private let identifier: [UInt8]
   private var input: [UInt8] = []
   private var isBegun = false
   private let table = UnsafeMutablePointer<UInt32>.allocate(capacity: S2Block.tableCount)
@@ -10,9 +11,14 @@ public final class S2Writer {
   private var taken = 0
 
   /// - Parameter blockBytes: what is compressed together, at most 4 MiB.
-  public init(blockBytes: Int = 256 << 10) {
-    self.blockBytes = min(max(1, blockBytes), S2Format.largestBlock)
-    input.reserveCapacity(self.blockBytes)
+  public convenience init(blockBytes: Int = 256 << 10) {
+    self.init(blockBytes: min(max(1, blockBytes), S2Format.largestBlock), identifier: S2Format.identifierBody)
+  }
+
+  init(blockBytes: Int, identifier: [UInt8]) {
+    self.blockBytes = blockBytes
+    self.identifier = identifier
+    input.reserveCapacity(blockBytes)
   }
 
   deinit { table.deallocate() }
@@ -55,8 +61,8 @@ public final class S2Writer {
   private func begin() {
     guard !isBegun else { return }
     isBegun = true
-    appendChunkHeader(S2Format.Chunk.identifier, S2Format.identifierBody.count)
-    output += S2Format.identifierBody
+    appendChunkHeader(S2Format.Chunk.identifier, identifier.count)
+    output += identifier
   }
 
   private func finishBlock() {

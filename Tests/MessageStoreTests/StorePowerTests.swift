@@ -325,7 +325,7 @@ import Testing
     // Records of a sequence that was used twice cannot be told apart.
     let isCut = scene.log.contains { change in
       switch change {
-      case .truncate, .reset: true
+      case .reset: true
       default: false
       }
     }

@@ -1,5 +1,6 @@
 import HTTP
 import JSON
+import S2
 
 /// A request to the server, kept until its answer is ready. May go from thread to thread.
 struct SystemRequest: Sendable {
@@ -73,7 +74,7 @@ enum ContentEncoding: Sendable, Equatable {
   func encode(_ bytes: [UInt8]) -> [UInt8] {
     switch self {
     case .gzip: Gzip.compress(bytes)
-    case .snappy: SnappyStream.compress(bytes)
+    case .snappy: Snappy.compress(bytes)
     case .identity: bytes
     }
   }

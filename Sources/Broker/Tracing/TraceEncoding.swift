@@ -1,4 +1,5 @@
 import HTTP
+import S2
 
 /// How a trace is compressed (FEATURES 2.034).
 enum TraceEncoding {
@@ -25,7 +26,7 @@ enum TraceEncoding {
     switch self {
     case .plain: ([], bytes)
     case .gzip: (Self.header("gzip"), Gzip.compress(bytes))
-    case .snappy: (Self.header("snappy"), SnappyStream.compress(bytes))
+    case .snappy: (Self.header("snappy"), Snappy.compress(bytes))
     case .unsupported: (Self.header("identity"), bytes)
     }
   }

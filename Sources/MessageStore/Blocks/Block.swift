@@ -145,7 +145,7 @@ struct BlockHeader: Equatable {
   var id: UInt64
   var base: UInt64
   var isCompacted: Bool
-  /// `unconnected` when the store was cut off or emptied before.
+  /// `unconnected` when recovery cut the store off, or it was emptied, before.
   var previousRecord: UInt64
 
   func write(to target: UnsafeMutableRawPointer) {

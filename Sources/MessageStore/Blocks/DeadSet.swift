@@ -32,13 +32,6 @@ struct DeadSet: Equatable {
     }
   }
 
-  /// Forgets the slots from `count` on.
-  mutating func truncate(to count: Int) {
-    let needed = (count + 63) >> 6
-    if words.count > needed { words.removeLast(words.count - needed) }
-    if count & 63 != 0, words.count == needed { words[needed - 1] &= (1 << UInt64(count & 63)) - 1 }
-  }
-
   private mutating func reach(_ slot: Int) {
     let needed = (slot >> 6) + 1
     if words.count < needed { words.append(contentsOf: repeatElement(0, count: needed - words.count)) }

@@ -192,14 +192,6 @@ final class ModelStore {
     return UInt64(gone.count)
   }
 
-  /// Removes everything after `sequence`, which becomes the last one; without effect when it is not below the last.
-  func truncate(after sequence: UInt64) throws(StoreError) {
-    guard sequence < lastSequence else { return }
-    while let last = records.last, last.sequence > sequence { try remove(last.sequence) }
-    state_.lastSequence = sequence
-    state_.lastTimestamp = records.last?.timestamp ?? state_.lastTimestamp
-  }
-
   /// Empties the store; the next message may have `sequence`.
   func reset(firstSequence sequence: UInt64) throws(StoreError) {
     records = []

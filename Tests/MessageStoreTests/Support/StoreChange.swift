@@ -7,7 +7,6 @@ enum StoreChange {
   case skip(UInt64)
   case remove(UInt64, erase: Bool)
   case purge(SubjectFilters, through: UInt64)
-  case truncate(UInt64)
   case reset(UInt64)
 
   func apply(to store: StreamStore) throws {
@@ -19,7 +18,6 @@ enum StoreChange {
     case .skip(let sequence): try store.skip(through: sequence)
     case .remove(let sequence, let erase): try store.remove(sequence, erase: erase)
     case .purge(let filters, let bound): try store.purge(filters, through: bound)
-    case .truncate(let sequence): try store.truncate(after: sequence)
     case .reset(let sequence): try store.reset(firstSequence: sequence)
     }
   }
@@ -39,7 +37,6 @@ enum StoreChange {
     case .skip(let sequence): try store.skip(through: sequence)
     case .remove(let sequence, _): try store.remove(sequence)
     case .purge(let filters, let bound): try store.purge(filters, through: bound)
-    case .truncate(let sequence): try store.truncate(after: sequence)
     case .reset(let sequence): try store.reset(firstSequence: sequence)
     }
   }
@@ -75,7 +72,7 @@ enum StoreChange {
     case 94..<97:
       return .purge(filters.randomElement(using: &random)!, through: random.chance(50) ? min(some, last) : last)
     case 97: return .purge(.everything, through: min(some, last))
-    case 98: return random.chance(30) ? .truncate(some) : .purge(.everything, through: random.chance(20) ? last : 0)
+    case 98: return .purge(.everything, through: random.chance(20) ? last : 0)
     default: return random.chance(20) ? .reset(last + 10) : .skip(last)
     }
   }

@@ -29,7 +29,7 @@ def tests(context):
     accepted = suite.read_accepted(HERE / "accepted")
     if unknown := set(accepted) - set(names):
         raise scripts.ScriptError(f"accepted differences of scripts that do not exist: {sorted(unknown)}")
-    return [suite.Test(script.name, lambda s=script: compare(context, folder, s, accepted.get(s.name)))
+    return [suite.Test(script.name, lambda s=script: compare(context, folder, s, accepted.get(s.name)), timed=True)
             for script in found]
 
 

@@ -28,7 +28,8 @@ def tests(context):
         raise scripts.ScriptError(f"accepted differences of scripts that do not exist: {sorted(unknown)}")
     count = sum(jetstream_scripts.exchanges(script) for script in found)
     return [suite.Test("at least 400 exchanges are compared", lambda: enough(count))] + [
-        suite.Test(script.name, lambda s=script: compare(context, s, accepted.get(s.name))) for script in found]
+        suite.Test(script.name, lambda s=script: compare(context, s, accepted.get(s.name)), timed=True)
+        for script in found]
 
 
 def enough(count):

@@ -38,6 +38,20 @@ public final class Listener: EventSource, @unchecked Sendable {
     binding requested: SocketAddress, backlog: Int32 = 1024, loop: EventLoop,
     accepted: @escaping (Int32, SocketAddress) -> Void
   ) throws {
+    descriptor = try Self.bound(to: requested, backlog)
+    self.loop = loop
+    self.accepted = accepted
+    let port = SocketAddress(localOf: descriptor)?.port ?? requested.port
+    address = SocketAddress(octets: requested.octets, port: port, scope: requested.scope)
+    super.init()
+  }
+
+  /// All addresses of IPv4 are all addresses there are, as in Go: those of IPv6 count, where the system has any.
+  private static func bound(to requested: SocketAddress, _ backlog: Int32) throws -> Int32 {
+    if requested.octets == [0, 0, 0, 0] {
+      let everywhere = SocketAddress(octets: [UInt8](repeating: 0, count: 16), port: requested.port)
+      if let descriptor = try? bound(to: everywhere, backlog) { return descriptor }
+    }
     let descriptor = csys_stream_socket(Int32(requested.family))
     if descriptor < 0 { throw SystemError("listen tcp \(requested)") }
     var one: Int32 = 1
@@ -52,11 +66,7 @@ public final class Listener: EventSource, @unchecked Sendable {
       close(descriptor)
       throw error
     }
-    self.descriptor = descriptor
-    self.loop = loop
-    self.accepted = accepted
-    address = SocketAddress(localOf: descriptor) ?? requested
-    super.init()
+    return descriptor
   }
 
   /// Starts accepting. Call on the loop, or before it runs.

@@ -90,6 +90,31 @@ private final class Latch: @unchecked Sendable {
   }
 
   @Test(
+    "who listens on all addresses listens on those of IPv6, too, as programs in Go do", arguments: ["127.0.0.1", "::1"])
+  func listenerOnAllAddresses(_ host: String) throws {
+    let group = LoopGroup(count: 1)
+    let latch = Latch()
+    let address = try #require(SocketAddress(numeric: "0.0.0.0", port: 0))
+    let listener = try Listener(binding: address, loop: group.loops[0]) { descriptor, peer in
+      #expect(peer.host == host)
+      close(descriptor)
+      latch.arrive()
+    }
+    // It goes by the name that it was given.
+    #expect(listener.address.host == "0.0.0.0" && listener.address.port > 0)
+    listener.start()
+    group.startThreads(includingFirst: true)
+    let target = try #require(SocketAddress(numeric: host, port: listener.address.port))
+    let client = csys_stream_socket(Int32(target.family))
+    _ = target.withSockaddr { connect(client, $0, $1) }
+    #expect(latch.wait(for: 1))
+    close(client)
+    group.loops[0].submit { listener.stop() }
+    group.stop()
+    group.join()
+  }
+
+  @Test(
     "addresses print and parse as users write them",
     arguments: [
       ("127.0.0.1", "127.0.0.1:80"), ("::1", "[::1]:80"), ("[2001:db8::5]", "[2001:db8::5]:80"),

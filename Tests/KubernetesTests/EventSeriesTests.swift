@@ -48,6 +48,13 @@ import Testing
     #expect(series.record(event("another"), now: start) != nil)
   }
 
+  @Test func aClockThatIsSetBackSilencesNobody() {
+    var series = EventSeries(component: "c", instance: "i")
+    #expect(series.record(event("orders", "m0"), now: start) != nil)
+    let sent = (1..<10).filter { series.record(event("orders", "m\($0)"), now: start - 600 * minute) != nil }.count
+    #expect(sent == 9)
+  }
+
   @Test func memoryIsBoundedAndLongMessagesAreCut() {
     var series = EventSeries(component: "c", instance: "i", limit: 3)
     for index in 0..<10 { _ = series.record(event("o\(index)"), now: start + Int64(index)) }

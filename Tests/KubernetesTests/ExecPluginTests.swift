@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import Reactor
 import Testing
 
 @testable import Kubernetes
@@ -82,6 +83,7 @@ import Testing
       (folder.write("exit", "#!/bin/sh\nexit 7\n", mode: 0o700), "exit code 7"),
       (folder.write("killed", "#!/bin/sh\nkill -9 $$\n", mode: 0o700), "signal 9"),
       (folder.write("slow", "#!/bin/sh\nexec sleep 20\n", mode: 0o700), "no answer"),
+      (folder.write("silent", "#!/bin/sh\nexec >&-\nexec sleep 20\n", mode: 0o700), "no answer"),
       (folder.write("flood", "#!/bin/sh\nexec cat /dev/zero\n", mode: 0o700), "printed more than"),
       (folder.path + "/missing", "no such file"),
     ]
@@ -95,22 +97,69 @@ import Testing
     }
   }
 
+  /// Rotation writes one file after the other.
+  @Test func filesInTheMakingLeaveTheOldCredentialInUse() throws {
+    let folder = Folder()
+    let certificate = """
+      -----BEGIN CERTIFICATE-----
+      MIIBdTCCARugAwIBAgIUN9Xp1Yhk3bB08lg8HDMwyKgEyLcwCgYIKoZIzj0EAwIw
+      DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjExMTAyNTNaGA8yMTI2MTAyODExMDI1
+      M1owDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNLt
+      VA21zKM7Uy1r6slZ6Lz2+nXd0sGdmTnXyKTRnE1hk5Duz3MEVvYEMu3n9pWKwj8J
+      yY3kQAilyeaAJ/fK0aKjUzBRMB0GA1UdDgQWBBRCwd7RdadjSWcAGczUpNr/ZQEl
+      0DAfBgNVHSMEGDAWgBRCwd7RdadjSWcAGczUpNr/ZQEl0DAPBgNVHRMBAf8EBTAD
+      AQH/MAoGCCqGSM49BAMCA0gAMEUCIBQ8VkfyAIqwDxtgOOInUj4VFBVvi9KXoIry
+      bq97FHD5AiEA1A5SNcNr/Ge1O3QRuHh5LXy5PWOE1ek546fXMBB9iqQ=
+      -----END CERTIFICATE-----
+      """
+    let file = folder.write("ca.crt", "not yet")
+    var configuration = try ClusterConfiguration(url: "https://127.0.0.1:1")
+    configuration.authorities = .file(file)
+    let group = LoopGroup(count: 1)
+    group.startThreads(includingFirst: true)
+    let loop = group.loops[0]
+    let source = CredentialSource(
+      loop: loop, configuration: configuration, background: BackgroundQueue(), fileNanoseconds: 0)
+    let answers = Collected<Credential?>()
+    func ask() -> Credential? {
+      let count = answers.all.count
+      loop.submit { source.credential { answers.add(try? $0.get()) } }
+      #expect(answers.wait { $0.count > count })
+      return answers.all.last ?? nil
+    }
+    #expect(ask() == nil)
+    folder.write("ca.crt", certificate)
+    let first = try #require(ask())
+    folder.write("ca.crt", "-----BEGIN CERT")
+    #expect(ask()?.tls == first.tls)
+    group.stop()
+    group.join()
+  }
+
   @Test func credentialsAreGotAnewBeforeTheyEndAndWhenRefused() {
     let second: Int64 = 1_000_000_000
     var state = CredentialState()
-    #expect(state.usable(now: 0) == nil && state.fallback(now: 0) == nil)
+    func fallback(_ seconds: Int64) -> Credential? { state.fallback(now: seconds * second) }
+    #expect(state.usable(now: 0) == nil && fallback(0) == nil)
     let first = Credential(token: "1", expires: 100 * second)
     state.take(first)
     #expect(state.usable(now: 89 * second) == first)
-    #expect(state.usable(now: 90 * second) == nil && state.fallback(now: 95 * second) == first)
-    #expect(state.fallback(now: 100 * second) == nil)
+    #expect(state.usable(now: 90 * second) == nil && fallback(95) == first)
+    #expect(fallback(100) == nil)
     #expect(state.refuse(first, now: 50 * second) && state.usable(now: 50 * second) == nil)
-    #expect(state.fallback(now: 50 * second) == nil)
+    #expect(fallback(50) == nil)
     state.take(first)
     // The same one again: the server's refusals do not make a storm of plugin runs.
     #expect(!state.refuse(first, now: 51 * second) && state.usable(now: 51 * second) == first)
+    // Requests that were on their way with a refused one wait for the new one, too.
+    #expect(state.refuse(first, now: 60 * second) && state.refuse(first, now: 60 * second))
     let second1 = Credential(token: "2")
     state.take(second1)
-    #expect(state.refuse(first, now: 52 * second) && state.usable(now: 52 * second) == second1)
+    #expect(state.refuse(first, now: 61 * second) && state.usable(now: 61 * second) == second1)
+    // Files are read again after a while; while they cannot be read, what they said goes on to count.
+    let file = Credential(token: "3", rereads: 160 * second)
+    state.take(file)
+    #expect(state.usable(now: 159 * second) == file && state.usable(now: 160 * second) == nil)
+    #expect(fallback(900) == file)
   }
 }

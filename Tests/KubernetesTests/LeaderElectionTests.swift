@@ -41,7 +41,7 @@ private struct World {
   mutating func start(_ index: Int) { perform(index, replicas[index].election.start(now: now)) }
 
   mutating func stop(_ index: Int) {
-    perform(index, replicas[index].election.stop(wall: wall))
+    perform(index, replicas[index].election.stop())
     replicas[index].timer = nil
     replicas[index].leads = false
   }
@@ -192,6 +192,30 @@ private struct World {
     world.replicas[1].isForbidden = true
     world.run(seconds: 300)
     #expect(world.log == ["r0 began at 0", "r1 follows r0"])
+  }
+
+  @Test(arguments: [false, true]) func aReleaseWaitsForTheRenewalOnItsWay(_ fails: Bool) throws {
+    var election = LeaderElection(.init(identity: "me"))
+    let wall = Timestamp(seconds: 1)
+    _ = election.start(now: 0)
+    _ = election.gotNone(now: 0, wall: wall)
+    _ = election.wrote(resourceVersion: "1", now: 0)
+    _ = election.timerFired(now: second, wall: wall)
+    let asked = election.stop()
+    #expect(asked.isEmpty && !election.isStopped && !election.isLeader)
+    if fails {
+      let more = election.failed(.interrupted("cut"), now: second)
+      #expect(more.isEmpty)
+    } else {
+      guard case .update(let record, let version)? = election.wrote(resourceVersion: "2", now: second).first else {
+        Issue.record("not released")
+        return
+      }
+      #expect(record.holder.isEmpty && version == "2" && !election.isStopped)
+      let more = election.wrote(resourceVersion: "3", now: second)
+      #expect(more.isEmpty)
+    }
+    #expect(election.isStopped)
   }
 
   @Test func anAnswerSlowerThanTheDeadlineIsNoLeadership() {

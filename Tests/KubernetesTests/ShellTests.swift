@@ -179,6 +179,45 @@ private final class Followed {
     #expect(answers.all[0].contains("/nonexistent/token") && server.paths.isEmpty)
   }
 
+  /// An answer from within the call would come before the caller has noted what it asked for, and be lost on it.
+  @Test func theEndOfAStreamNeverComesFromWithinTheCall() throws {
+    let server = try FakeServer()
+    var configuration = try ClusterConfiguration(url: "https://\(server.address)")
+    configuration.authorities = .data(Array("no certificate".utf8))
+    let client = KubernetesClient(loop: server.loop, configuration: configuration, userAgent: "test/1")
+    let told = Collected<String>()
+    for round in 1...2 {
+      server.loop.submit {
+        let stream = client.stream(.watch(streams, .init(), after: "1", seconds: 1)) { _ in told.add("ended") }
+        told.add("returned")
+        withExtendedLifetime(stream) {}
+      }
+      #expect(told.wait { $0.count == 2 * round })
+    }
+    #expect(told.all == ["returned", "ended", "returned", "ended"])
+  }
+
+  @Test func manyRequestsThatAreRefusedAtOnceAllGetTheNewToken() throws {
+    let server = try FakeServer()
+    let folder = Folder()
+    let file = folder.write("token", "old\n")
+    server.state.withLock { $0.tokens = ["old"] }
+    let client = server.client { $0.login = .tokenFile(file) }
+    let answers = Collected<Bool>()
+    let request = ResourceRequest.list(streams, .init(), limit: 1)
+    client.send(request) { if case .success = $0 { answers.add(true) } }
+    #expect(answers.wait { $0 == [true] })
+    folder.write("token", "new\n")
+    server.state.withLock { $0.tokens = ["new"] }
+    for _ in 0..<8 {
+      client.send(request) { result in
+        if case .success = result { answers.add(true) } else { answers.add(false) }
+      }
+    }
+    #expect(answers.wait { $0.count == 9 })
+    #expect(!answers.all.contains(false))
+  }
+
   @Test func twoElectorsAgreeAndAReleaseIsTakenUp() throws {
     let server = try FakeServer()
     let told = Collected<String>()

@@ -18,7 +18,7 @@ public final class KubernetesClient: @unchecked Sendable {
   private let userAgent: String
   private let background: BackgroundQueue
   private let credentials: CredentialSource
-  private var tls: TLSParameters?
+  private var tls: ClientTLS?
   /// Requests and watches apart: a watch holds its connection.
   private var clients: (requests: HTTPClient, watches: HTTPClient)?
   /// Nothing has answered since the last failure to get through.
@@ -139,10 +139,10 @@ public final class KubernetesClient: @unchecked Sendable {
     case ended(KubernetesError?)
   }
 
-  /// Starts an answer that lasts.
+  /// Starts an answer that lasts. Nothing of it comes from within this call.
   func stream(_ request: ResourceRequest, receive: @escaping @Sendable (StreamEvent) -> Void) -> KubernetesStream {
     let stream = KubernetesStream(client: self, receive: receive)
-    onLoop {
+    loop.submit {
       self.prepare(request, isWatch: true) { prepared in
         switch prepared {
         case .failure(let error): stream.end(error)
@@ -164,22 +164,21 @@ public final class KubernetesClient: @unchecked Sendable {
     _ completed: @escaping @Sendable (Result<Prepared, KubernetesError>) -> Void
   ) {
     credentials.credential { answer in
-      do {
-        let credential = try answer.get()
-        let clients = try self.connections(credential)
+      switch answer {
+      case .failure(let problem): completed(.failure(.configuration("\(problem)")))
+      case .success(let credential):
+        let clients = self.connections(credential)
         let client = isWatch ? clients.watches : clients.requests
         completed(.success((client, self.message(request, credential), credential)))
-      } catch {
-        completed(.failure(.configuration("\(error)")))
       }
     }
   }
 
   /// Connections of the credential's TLS; those of an older one end with their requests.
-  private func connections(_ credential: Credential) throws -> (requests: HTTPClient, watches: HTTPClient) {
+  private func connections(_ credential: Credential) -> (requests: HTTPClient, watches: HTTPClient) {
     if let clients, tls == credential.tls { return clients }
     var options = HTTPClient.Options()
-    options.tls = try credential.tls.map { try TLSContext(.client, $0) }
+    options.tls = credential.tls?.context
     options.tlsServerName = configuration.tlsServerName
     options.keepsConnectionsAlive = true
     // Before the server does, which closes after 90 s.

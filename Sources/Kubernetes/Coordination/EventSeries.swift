@@ -111,7 +111,8 @@ struct EventSeries: Sendable {
 
   private mutating func takeToken(_ object: ObjectReference, _ now: Int64) -> Bool {
     var bucket = buckets[object] ?? Bucket(tokens: Self.burst, filled: now)
-    bucket.tokens = min(Self.burst, bucket.tokens + Double(now - bucket.filled) / Self.refillNanoseconds)
+    // The clock may be set back.
+    bucket.tokens = min(Self.burst, bucket.tokens + Double(max(0, now - bucket.filled)) / Self.refillNanoseconds)
     bucket.filled = now
     defer { buckets[object] = bucket }
     guard bucket.tokens >= 1 else { return false }

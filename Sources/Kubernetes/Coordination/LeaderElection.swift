@@ -56,7 +56,8 @@ public struct LeaderElection: Sendable {
     /// - Parameter renewed: when the last request was sent that got through.
     case leader(renewed: Int64)
     case unguarded
-    case releasing
+    /// - Parameter isSent: the Lease is being given up; before that, a renewal is on its way still.
+    case releasing(isSent: Bool)
   }
 
   /// Between two looks at a Lease that we may not have.
@@ -156,8 +157,13 @@ public struct LeaderElection: Sendable {
 
   /// What `create` or `update` asked for is done.
   public mutating func wrote(resourceVersion: String, now: Int64) -> [Action] {
-    guard isActive, let record = wanted else { return [] }
+    guard let record = wanted else { return [] }
     wanted = nil
+    if case .releasing(let isSent) = state {
+      state = .stopped
+      return isSent ? [] : release(record, resourceVersion)
+    }
+    guard isActive else { return [] }
     forbiddenSince = nil
     let actions = observe(record, resourceVersion, now)
     let wasLeader = isLeader
@@ -169,8 +175,9 @@ public struct LeaderElection: Sendable {
 
   /// The request on its way failed.
   public mutating func failed(_ error: KubernetesError, now: Int64) -> [Action] {
-    guard isActive else { return [] }
     wanted = nil
+    if case .releasing = state { state = .stopped }
+    guard isActive else { return [] }
     if error.isConflict || error.isAlreadyExists || error.isNotFound {
       // Somebody was first: look again.
       isVersionKnown = false
@@ -186,18 +193,30 @@ public struct LeaderElection: Sendable {
     return [.beganUnguarded(error), .wait(nanoseconds: Self.unguardedRetryNanoseconds)]
   }
 
-  /// Gives the Lease up, so that another need not wait for its end. Nothing follows.
-  public mutating func stop(wall: Timestamp) -> [Action] {
-    defer { if case .releasing = state {} else { state = .stopped } }
-    guard case .leader = state, let observed, observed.record.holder == settings.identity,
-      isVersionKnown
-    else { return [] }
-    var record = observed.record
+  /// Gives the Lease up, so that another need not wait for its end: now, or when the renewal that is on its way has
+  /// made the version that can be given up. `isStopped` tells when that is through.
+  public mutating func stop() -> [Action] {
+    guard case .leader = state, let observed, observed.record.holder == settings.identity, isVersionKnown else {
+      state = .stopped
+      return []
+    }
+    guard wanted == nil else {
+      state = .releasing(isSent: false)
+      return []
+    }
+    return release(observed.record, observed.resourceVersion)
+  }
+
+  /// Nothing more is asked for.
+  public var isStopped: Bool { if case .stopped = state { true } else { false } }
+
+  private mutating func release(_ held: LeaseRecord, _ resourceVersion: String) -> [Action] {
+    var record = held
     record.holder = ""
     record.durationSeconds = 1
-    record.renewed = wall
-    state = .releasing
-    return [.update(record, resourceVersion: observed.resourceVersion)]
+    state = .releasing(isSent: true)
+    wanted = record
+    return [.update(record, resourceVersion: resourceVersion)]
   }
 
   // MARK: - Parts

@@ -50,10 +50,10 @@ public final class LeaseElector: @unchecked Sendable {
   public func stop(completed: @escaping @Sendable () -> Void = {}) {
     client.onLoop {
       for timer in [self.timer, self.deadlineTimer] { timer.map(self.client.loop.cancel) }
-      let actions = self.election.stop(wall: self.wall)
-      guard !actions.isEmpty else { return completed() }
+      let actions = self.election.stop()
       self.released = completed
       self.perform(actions)
+      self.tellReleased()
     }
   }
 
@@ -109,17 +109,20 @@ public final class LeaseElector: @unchecked Sendable {
 
   private func write(_ request: ResourceRequest) {
     client.object(patient(request)) { result in
-      if let released = self.released {
-        self.released = nil
-        return released()
-      }
       switch result {
       case .success(let object):
         let version = object["metadata"]?["resourceVersion"]?.string ?? ""
         self.perform(self.election.wrote(resourceVersion: version, now: self.now))
       case .failure(let error): self.fail(error)
       }
+      self.tellReleased()
     }
+  }
+
+  private func tellReleased() {
+    guard election.isStopped, let action = released else { return }
+    released = nil
+    action()
   }
 
   private func fail(_ error: KubernetesError) {

@@ -6,19 +6,22 @@ import Reactor
 final class CredentialSource: @unchecked Sendable {
   typealias Answer = @Sendable (Result<Credential, ConfigurationProblem>) -> Void
 
-  /// How long files are taken as read.
-  static let fileNanoseconds: Int64 = 60_000_000_000
-
   private let loop: EventLoop
   private let configuration: ClusterConfiguration
   private let background: BackgroundQueue
+  private let fileNanoseconds: Int64
   private var state = CredentialState()
   private var waiting: [Answer] = []
 
-  init(loop: EventLoop, configuration: ClusterConfiguration, background: BackgroundQueue) {
+  /// - Parameter fileNanoseconds: how long files are taken as read.
+  init(
+    loop: EventLoop, configuration: ClusterConfiguration, background: BackgroundQueue,
+    fileNanoseconds: Int64 = 60_000_000_000
+  ) {
     self.loop = loop
     self.configuration = configuration
     self.background = background
+    self.fileNanoseconds = fileNanoseconds
   }
 
   /// Whether a new credential can differ from a refused one.
@@ -35,9 +38,9 @@ final class CredentialSource: @unchecked Sendable {
     waiting.append(answer)
     guard waiting.count == 1 else { return }
     let configuration = configuration
-    let now = now
+    let rereads = now + fileNanoseconds
     let isAccepted = background.submit {
-      let loaded = Self.load(configuration, now: now)
+      let loaded = Self.load(configuration, rereads: rereads)
       self.loop.submit { self.loaded(loaded) }
     }
     if !isAccepted { loaded(.failure(ConfigurationProblem("too much waits for credentials"))) }
@@ -62,7 +65,7 @@ final class CredentialSource: @unchecked Sendable {
   }
 
   private static func load(
-    _ configuration: ClusterConfiguration, now: Int64
+    _ configuration: ClusterConfiguration, rereads: Int64
   ) -> Result<Credential, ConfigurationProblem> {
     Result { () throws(ConfigurationProblem) in
       var credential = Credential()
@@ -71,14 +74,15 @@ final class CredentialSource: @unchecked Sendable {
       case .token(let token): credential.token = token
       case .tokenFile(let path):
         credential.token = try ConfigurationFile.text(path)
-        credential.expires = now + fileNanoseconds
+        credential.rereads = rereads
       case .exec(let plugin): credential = try Credential(output: ExecRunner.run(plugin), of: plugin)
       }
       if credential.certificate == nil { credential.certificate = configuration.clientCertificate }
-      credential.tls = try configuration.tlsParameters(certificate: credential.certificate)
-      if configuration.namesFiles {
-        credential.expires = min(credential.expires ?? Int64.max, now + fileNanoseconds)
+      if let parameters = try configuration.tlsParameters(certificate: credential.certificate) {
+        // A certificate whose key has not been written yet is of no use.
+        credential.tls = try ClientTLS(parameters)
       }
+      if configuration.namesFiles { credential.rereads = rereads }
       return credential
     }
   }

@@ -19,11 +19,11 @@ enum ExecRunner {
       defer { close(pipe[1]) }
       child = try spawn(plugin, pipe)
     }
-    let (output, isComplete) = read(pipe[0], deadline: csys_monotonic_ns() + limit * 1_000_000)
-    if !isComplete { kill(child, SIGKILL) }
-    var status: Int32 = 0
-    while waitpid(child, &status, 0) < 0, csys_errno() == EINTR {}
-    guard isComplete else {
+    let deadline = csys_monotonic_ns() + limit * 1_000_000
+    let (output, isWhole) = read(pipe[0], deadline: deadline)
+    guard isWhole, let status = end(of: child, deadline: deadline) else {
+      kill(child, SIGKILL)
+      _ = wait(for: child, 0)
       let reason =
         output.count > KubernetesLimits.execOutputBytes
         ? "it printed more than \(KubernetesLimits.execOutputBytes) bytes" : "no answer within \(limit / 1000) s"
@@ -34,6 +34,26 @@ enum ExecRunner {
       throw problem(plugin, signal == 0 ? "it ended with exit code \(status >> 8 & 0xFF)" : "ended by signal \(signal)")
     }
     return output
+  }
+
+  /// How it ended; nil when it goes on, though it has nothing more to print.
+  private static func end(of child: pid_t, deadline: Int64) -> Int32? {
+    while true {
+      if let status = wait(for: child, WNOHANG) { return status }
+      guard csys_monotonic_ns() < deadline else { return nil }
+      usleep(2000)
+    }
+  }
+
+  private static func wait(for child: pid_t, _ options: Int32) -> Int32? {
+    var status: Int32 = 0
+    while true {
+      let result = waitpid(child, &status, options)
+      if result == child { return status }
+      guard result < 0 else { return nil }
+      // Where SIGCHLD is ignored nobody is told how it ended.
+      if csys_errno() != EINTR { return 0 }
+    }
   }
 
   private static func problem(_ plugin: ExecPlugin, _ text: String) -> ConfigurationProblem {
@@ -84,8 +104,8 @@ enum ExecRunner {
     return result
   }
 
-  /// All until the end; incomplete at the deadline and above the limit.
-  private static func read(_ descriptor: Int32, deadline: Int64) -> (output: [UInt8], isComplete: Bool) {
+  /// All until the end; not whole at the deadline and above the limit.
+  private static func read(_ descriptor: Int32, deadline: Int64) -> (output: [UInt8], isWhole: Bool) {
     var output: [UInt8] = []
     var block = [UInt8](repeating: 0, count: 16384)
     while true {

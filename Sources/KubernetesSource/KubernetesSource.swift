@@ -45,8 +45,6 @@ public final class KubernetesSource: ResourceSource, @unchecked Sendable {
     }
   }
 
-  /// The same failure is logged again after this time.
-  private static let repeatNanoseconds: Int64 = 60_000_000_000
   /// How long what is written last may take at the end.
   private static let stopNanoseconds: Int64 = 3_000_000_000
   static let component = "jetstream-controller"
@@ -59,6 +57,7 @@ public final class KubernetesSource: ResourceSource, @unchecked Sendable {
   private(set) var kinds: [ResourceKind: KindState] = [:]
   private var objects: [ResourceIdentity: CustomObject] = [:]
   private var elector: LeaseElector?
+  private var leaseFailure = RepeatedFailure()
   private var accountSecrets: [ResourceIdentity: Set<SecretIdentity>] = [:]
   private var gathered: [DeliveredResource] = []
   private var isFlushing = false
@@ -77,8 +76,7 @@ public final class KubernetesSource: ResourceSource, @unchecked Sendable {
     var isMissing = false
     var lists = 0
     var failures = 0
-    var lastFailure = ""
-    var lastLogged = Int64.min
+    var failure = RepeatedFailure()
   }
 
   public init(client: KubernetesClient, options: Options, log: @escaping @Sendable (LogLevel, String) -> Void) {
@@ -115,12 +113,18 @@ public final class KubernetesSource: ResourceSource, @unchecked Sendable {
     elector = LeaseElector(
       client: client, lease: lease, settings: options.election,
       receive: { [weak self] in self?.leadershipChanged($0, lease) },
-      failed: { [log] error in log(.warning, "Lease \(lease): \(error)") })
+      failed: { [weak self] error in self?.leaseFailed(error, lease) })
     elector?.start()
+  }
+
+  private func leaseFailed(_ error: KubernetesError, _ lease: ObjectKey) {
+    let isNews = leaseFailure.isNews("\(error)", now: client.loop.clock.monotonicNanoseconds())
+    log(isNews ? .warning : .debug, "Lease \(lease): \(error)")
   }
 
   private func leadershipChanged(_ event: LeadershipEvent, _ lease: ObjectKey) {
     guard !isStopped else { return }
+    leaseFailure.end()
     switch event {
     case .began:
       log(.info, "Lease \(lease) acquired by \(options.election.identity)")
@@ -161,7 +165,7 @@ public final class KubernetesSource: ResourceSource, @unchecked Sendable {
       kinds[kind]?.isSynchronized = true
       kinds[kind]?.isMissing = false
       kinds[kind]?.lists += 1
-      kinds[kind]?.lastFailure = ""
+      kinds[kind]?.failure.end()
       log(.debug, "\(kind.plural).\(ResourceFields.group) have been listed")
       tellSynced()
     }
@@ -223,14 +227,8 @@ public final class KubernetesSource: ResourceSource, @unchecked Sendable {
   private func failed(_ error: KubernetesError, _ kind: ResourceKind) {
     guard !isStopped, var state = kinds[kind] else { return }
     state.failures += 1
-    let text = "\(error)"
-    let now = client.loop.clock.monotonicNanoseconds()
-    let isNews = text != state.lastFailure || now >= state.lastLogged + Self.repeatNanoseconds
-    if isNews {
-      state.lastFailure = text
-      state.lastLogged = now
-    }
-    log(isNews ? .warning : .debug, "\(kind.plural).\(ResourceFields.group) cannot be watched: \(text)")
+    let isNews = state.failure.isNews("\(error)", now: client.loop.clock.monotonicNanoseconds())
+    log(isNews ? .warning : .debug, "\(kind.plural).\(ResourceFields.group) cannot be watched: \(error)")
     let wasMissing = state.isMissing
     // A cluster may have the definitions of some kinds only.
     if error.isNotFound, !state.isSynchronized { state.isMissing = true }
@@ -243,7 +241,7 @@ public final class KubernetesSource: ResourceSource, @unchecked Sendable {
   public func report(_ report: ResourceReport) {
     guard let object = objects[report.identity] else { return }
     if let event = report.event { events.record(ObjectEvent(object, event)) }
-    writer.write(report)
+    writer.write(report, about: object)
   }
 
   public func setFinalizer(

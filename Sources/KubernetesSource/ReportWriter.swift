@@ -16,6 +16,8 @@ final class ReportWriter: @unchecked Sendable {
   }
 
   private struct Work {
+    /// Of the object that the report is about.
+    let uid: String
     var status: ResourceStatus?
     var answer: JSONObject?
     var backoff = Backoff(first: 1_000_000_000, most: 60_000_000_000)
@@ -43,8 +45,9 @@ final class ReportWriter: @unchecked Sendable {
     self.log = log
   }
 
-  func write(_ report: ResourceReport) {
-    var item = work[report.identity] ?? Work()
+  func write(_ report: ResourceReport, about object: CustomObject) {
+    var item = work[report.identity] ?? Work(uid: object.uid)
+    if item.uid != object.uid { item = Work(uid: object.uid, isBusy: item.isBusy) }
     item.status = report.status
     item.answer = report.answer ?? item.answer
     work[report.identity] = item
@@ -53,9 +56,7 @@ final class ReportWriter: @unchecked Sendable {
 
   /// Nothing of what waits is written any more: another replica leads.
   func drop() {
-    work = work.filter(\.value.isBusy)
-    for identity in work.keys { work[identity]?.status = nil }
-    for identity in work.keys { work[identity]?.answer = nil }
+    work = work.filter(\.value.isBusy).mapValues { Work(uid: $0.uid, isBusy: true) }
     tellIdle()
   }
 
@@ -74,12 +75,16 @@ final class ReportWriter: @unchecked Sendable {
 
   private func next(_ identity: ResourceIdentity) {
     guard let item = work[identity], !item.isBusy else { return }
-    guard let current = object(identity), let step = step(item, current) else {
+    guard let current = object(identity), current.uid == item.uid, let step = step(item, current) else {
       work[identity] = nil
       return tellIdle()
     }
     work[identity]?.isBusy = true
     client.object(step.request) { result in
+      guard self.work[identity]?.uid == item.uid else {
+        self.work[identity]?.isBusy = false
+        return self.next(identity)
+      }
       // Done, even if the server keeps only a part of it, as one with older definitions does.
       if case .success = result {
         if !step.isStatus, self.work[identity]?.answer == item.answer { self.work[identity]?.answer = nil }
@@ -115,8 +120,8 @@ final class ReportWriter: @unchecked Sendable {
   }
 
   private func failed(_ identity: ResourceIdentity, isStatus: Bool, _ error: KubernetesError) {
-    // Gone, or another object of its name: what is to be said about that one comes by itself.
-    if error.isNotFound || error.isConflict {
+    // A conflict may mean that it is another object of the name by now: the watch tells before the next attempt.
+    if error.isNotFound {
       work[identity] = nil
       return tellIdle()
     }
@@ -131,7 +136,7 @@ final class ReportWriter: @unchecked Sendable {
     }
     guard var item = work[identity] else { return }
     let wait = item.backoff.wait(random: Double.random(in: 0..<1))
-    if wait < 2_000_000_000 { log(.warning, "\(identity): the status cannot be written: \(error)") }
+    if wait < 2_000_000_000, !error.isConflict { log(.warning, "\(identity): the status cannot be written: \(error)") }
     item.isBusy = true
     work[identity] = item
     client.loop.schedule(afterNanoseconds: wait) {

@@ -24,6 +24,7 @@ final class SecretWatches: @unchecked Sendable {
     var isKnown = false
     /// Grows with every change that the watch tells.
     var changes = 0
+    var failure = RepeatedFailure()
   }
 
   private let client: KubernetesClient
@@ -99,9 +100,16 @@ final class SecretWatches: @unchecked Sendable {
       selection: .init(namespace: identity.namespace, fields: "metadata.name=\(identity.name)"),
       pollNanoseconds: isPolled ? Self.pollNanoseconds : nil,
       receive: { [weak self] change in self?.take(change, identity) },
-      failed: { [log] error in log(.warning, "Secret \(identity) cannot be watched: \(error)") })
+      failed: { [weak self] error in self?.failed(error, identity) })
     followed[identity] = Followed(watch: watch, isPolled: isPolled)
     watch.start()
+  }
+
+  private func failed(_ error: KubernetesError, _ identity: SecretIdentity) {
+    guard followed[identity]?.failure.isNews("\(error)", now: client.loop.clock.monotonicNanoseconds()) == true else {
+      return
+    }
+    log(.warning, "Secret \(identity) cannot be watched: \(error)")
   }
 
   private func take(_ change: ResourceChange, _ identity: SecretIdentity) {
@@ -113,8 +121,8 @@ final class SecretWatches: @unchecked Sendable {
       item.digest = digest
     case .removed: item.digest = nil
     case .synchronized:
-      if item.isKnown { return }
-      // There was none in the list.
+      item.failure.end()
+      // When it is not known, there was none in the list.
       item.isKnown = true
       followed[identity] = item
       return

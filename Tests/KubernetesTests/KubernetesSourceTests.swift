@@ -159,6 +159,32 @@ private let finalized = #","finalizers":["stream.nats.io/finalizer"]"#
     #expect(scene.server.state.withLock { $0.seen.count { $0.method == "PATCH" } } == 2)
   }
 
+  @Test func aStatusThatOthersWereInTheWayOfIsWrittenLater() throws {
+    let scene = try Scene { $0.putObject("orders", Scene.orders("one", version: 5)) }
+    #expect(scene.isFollowing())
+    scene.server.script(409, #"{"kind":"Status","code":409,"reason":"Conflict"}"#)
+    scene.server.script(200, Scene.orders("one", version: 6))
+    scene.onLoop { $0.source.report(ResourceReport($0.identity, ResourceStatus(.ready, "m", observedGeneration: 1))) }
+    let writes = Collected<Bool>()
+    #expect(writes.wait { _ in scene.server.state.withLock { $0.seen.count { $0.method == "PATCH" } } == 2 })
+  }
+
+  @Test func aStatusIsNotWrittenIntoAnotherObjectOfTheName() throws {
+    let scene = try Scene { $0.putObject("orders", Scene.orders("one", version: 5)) }
+    #expect(scene.isFollowing())
+    scene.server.script(409, #"{"kind":"Status","code":409,"reason":"Conflict"}"#)
+    scene.onLoop { $0.source.report(ResourceReport($0.identity, ResourceStatus(.ready, "m", observedGeneration: 1))) }
+    let writes = Collected<Bool>()
+    #expect(writes.wait { _ in scene.server.state.withLock { $0.seen.contains { $0.method == "PATCH" } } })
+    scene.server.putObject(
+      "orders", Scene.orders("new", version: 9).replacingOccurrences(of: #""uid":"u""#, with: #""uid":"v""#))
+    #expect(scene.sink.told.wait { $0.last == "Stream n/orders new" })
+    let stopped = Collected<Bool>()
+    scene.onLoop { $0.source.stop { stopped.add(true) } }
+    #expect(stopped.wait { $0 == [true] })
+    #expect(scene.server.state.withLock { $0.seen.count { $0.method == "PATCH" } } == 1)
+  }
+
   @Test(arguments: [("", "live"), (#","deletionTimestamp":"2026-01-01T00:00:00Z""#, "deleting"), (nil, "absent")])
   func aResourceIsConfirmedWhereTheTruthIs(_ more: String?, _ expected: String) throws {
     let scene = try Scene()

@@ -64,6 +64,24 @@ import Testing
     #expect(Self.messages(text).contains { $0.contains(message) }, "\(Self.messages(text))")
   }
 
+  /// They become words of a subject: one that is none would spoil requests for others.
+  @Test(
+    "names are what subjects can hold",
+    arguments: [
+      ("Stream", "name: a b", "spec.name"), ("Stream", #"name: "a\tb""#, "spec.name"),
+      ("Consumer", "durableName: 'c\u{A0}d', streamName: S", ""),
+      ("Consumer", "durableName: c d, streamName: S", "spec.durableName"),
+      ("Consumer", "durableName: c, streamName: ''", "spec.streamName"),
+      ("Consumer", "durableName: c, streamName: S.T", "spec.streamName"),
+      ("Consumer", "durableName: c, streamName: S T", "spec.streamName"),
+      ("Consumer", #"durableName: "c\x7f", streamName: S"#, "spec.durableName"),
+    ])
+  func assetNames(_ kind: String, _ spec: String, _ path: String) {
+    let messages = Self.messages(Self.head + "\(kind)\nmetadata: {name: x}\nspec: {\(spec)}")
+    #expect(messages.count == (path.isEmpty ? 0 : 1), "\(messages)")
+    #expect(messages.allSatisfy { $0.contains("error: \(path): must") }, "\(messages)")
+  }
+
   @Test("files of other groups are passed over, lists are opened, JSON and anchors are read")
   func accepted() throws {
     let text = #"""

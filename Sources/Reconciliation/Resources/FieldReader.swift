@@ -122,9 +122,7 @@ struct FieldReader {
       let words = choices.map { $0.word.isEmpty ? "\"\"" : $0.word }.joined(separator: ", ")
       report(node, path, "must be one of \(words), is \(GoString.quote(text))")
     case .name, .filledName:
-      if text.contains(where: { ".*>".contains($0) }) {
-        report(node, path, "must not contain '.', '*' or '>', is \(GoString.quote(text))")
-      }
+      if let problem = AssetName.problem(text) { report(node, path, problem) }
     case .percentage:
       guard !text.isEmpty else { break }
       let digits = text.hasSuffix("%") ? text.dropLast() : text[...]
@@ -137,6 +135,20 @@ struct FieldReader {
 
   mutating func report(_ node: ManifestNode, _ path: String, _ message: String) {
     diagnostics.append(Diagnostic(at: node.position, path: path, message))
+  }
+}
+
+/// What streams and consumers may be called, as far as subjects go: the rest is the server's to say.
+enum AssetName {
+  /// Nil for a name that can be a word of a subject, and for none.
+  static func problem(_ name: String) -> String? {
+    if name.contains(where: { ".*>".contains($0) }) {
+      return "must not contain '.', '*' or '>', is \(GoString.quote(name))"
+    }
+    guard name.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
+      return "must not contain white space or control characters, is \(GoString.quote(name))"
+    }
+    return nil
   }
 }
 

@@ -153,6 +153,10 @@ enum CrossFieldRules {
 
     /// FEATURES 6.004, 6.007, 6.009, 6.081 and the original's own checks.
     mutating func consumer() {
+      let stream = resource.text("streamName")
+      if let problem = stream.isEmpty ? "must not be empty" : AssetName.problem(stream) {
+        refuse("streamName", problem)
+      }
       if has("filterSubject"), has("filterSubjects") { refuse("filterSubjects", "cannot go with filterSubject") }
       switch resource.text("deliverPolicy") {
       case "byStartSequence" where !has("optStartSeq"): refuse("deliverPolicy", "needs optStartSeq")

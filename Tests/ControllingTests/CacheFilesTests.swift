@@ -38,6 +38,16 @@ import Testing
     #expect(files.path(namespace: namespace, account: account, key: key, contents: [1]) == nil)
   }
 
+  @Test func writingOneKeyLeavesAllOthersOfTheSecretAlone() throws {
+    let files = CacheFiles(directory: "")
+    defer { files.remove() }
+    let paths = ["k", "k.new", "k.tmp", "k-"].map {
+      files.path(namespace: "n", account: "a", key: $0, contents: Array($0.utf8))
+    }
+    _ = files.path(namespace: "n", account: "a", key: "k", contents: [1])
+    for path in paths { #expect(FileManager.default.fileExists(atPath: try #require(path))) }
+  }
+
   @Test func aDirectoryOfOurOwnGoesInTheEnd() throws {
     let files = CacheFiles(directory: "")
     let path = try #require(files.path(namespace: "n", account: "a", key: "k", contents: [1, 2]))

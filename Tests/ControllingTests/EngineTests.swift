@@ -305,6 +305,42 @@ import Testing
     #expect(scene.server.state.configurations.isEmpty)
   }
 
+  /// Nobody tells of changes of a Secret that no Account names.
+  @Test func aSecretThatIsNamedAgainIsReadAgain() {
+    let scene = Scene()
+    func name(_ secret: String) {
+      scene.source.apply(
+        .account, "team", "name: team, servers: ['nats://a'], token: {secret: {name: \(secret)}, token: t}")
+      scene.world.run(seconds: 5)
+    }
+    for secret in ["one", "two"] {
+      scene.source.secrets[SecretIdentity(namespace: "default", name: secret)] = ["t": Array(secret.utf8)]
+    }
+    let stream = scene.source.apply(.stream, "orders", "name: ORDERS, account: team")
+    scene.engine.start()
+    name("one")
+    name("two")
+    scene.source.secrets[SecretIdentity(namespace: "default", name: "one")] = ["t": Array("one anew".utf8)]
+    name("one")
+    #expect(scene.world.openedLinks.map(\.authentication) == [.token("one"), .token("two"), .token("one anew")])
+    #expect(scene.reason(stream) == .ready)
+  }
+
+  /// Meanwhile another replica may have said something else.
+  @Test func whoLeadsAgainSaysAgainHowThingsAre() {
+    let scene = Scene()
+    let stream = scene.source.apply(.stream, "orders", "name: ORDERS")
+    scene.engine.start()
+    scene.world.run(seconds: 5)
+    scene.source.lead(false)
+    scene.world.run(seconds: 5)
+    let told = scene.source.reports(stream).count
+    scene.source.lead(true)
+    scene.world.run(seconds: 5)
+    #expect(scene.source.reports(stream).dropFirst(told).map(\.status.reason) == [.ready])
+    #expect(scene.source.reports(stream).last?.answer != nil)
+  }
+
   @Test func aServerThatIsAwayIsToldOnceAndCaughtUpWith() {
     let scene = Scene()
     scene.world.unreachable = ["nats://a"]

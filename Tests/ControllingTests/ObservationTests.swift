@@ -88,6 +88,8 @@ import Testing
       (.api(APIError(code: 503, errorCode: 10039, description: "JetStream not enabled for account")), true),
       (.api(APIError(code: 503, errorCode: 10008, description: "JetStream system temporarily unavailable")), false),
       (.api(APIError(code: 404, errorCode: 10059, description: "stream not found")), false),
+      // A name that is none is its own asset's trouble.
+      (.client(.invalidSubject("$JS.API.STREAM.INFO.a b")), false),
     ] as [(JetStreamError, Bool)])
   func failures(_ error: JetStreamError, _ isFatal: Bool) {
     var observation = Observation([.stream("A")])
@@ -95,6 +97,21 @@ import Testing
     #expect(observation.next() == nil && observation.isDone)
     #expect((observation.failure != nil) == isFatal)
     #expect(observation.unknown.isEmpty == (isFatal || error.errorCode == 10059))
+  }
+
+  @Test func aListOfConsumersThatChangesIsReadAnew() {
+    let server = server(streams: 1, consumers: 600)
+    var observation = Observation([], everything: true)
+    var pages = 0
+    while let query = observation.next() {
+      let answer = server.answer("$JS.API.\(query.subject)", query.body)
+      if case .consumerPage = query { pages += 1 }
+      // The first consumer of the list goes: everything moves up.
+      if pages == 1 { server.state.configurations[.consumer(stream: "S0", name: "c0")] = nil }
+      observation.take(query, .success(answer))
+    }
+    let found = observation.state.configurations.keys.filter { !$0.isStream }
+    #expect(Set(found).subtracting([.consumer(stream: "S0", name: "c0")]).count == 599)
   }
 
   @Test func aListThatChangesIsReadAnew() {

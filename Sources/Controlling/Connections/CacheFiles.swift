@@ -26,8 +26,8 @@ final class CacheFiles: @unchecked Sendable {
     }
     path += "/" + key
     if let held = try? SystemDisk().read(path), held == contents { return path }
-    // In place of the old one at once: a connection may be reading it.
-    let temporary = path + ".new"
+    // In place of the old one at once: a connection may be reading it. No entry of a Secret has such a name.
+    let temporary = path + "~"
     do {
       try? SystemDisk().remove(temporary)
       try SystemDisk().write(contents, to: temporary, mode: isPublic(contents) ? 0o644 : 0o600)

@@ -67,22 +67,6 @@ extension Engine {
     }
   }
 
-  private func secretsNamed(by account: AccountSettings, in namespace: String) -> Set<SecretIdentity> {
-    let references = [account.tls, account.credentials, account.nkey, account.user, account.token]
-    return Set(references.compactMap { $0?.secret }.map { SecretIdentity(namespace: namespace, name: $0) })
-  }
-
-  private func ask(for missing: [SecretIdentity]) {
-    for secret in missing where secretsAsked.insert(secret).inserted {
-      source.secret(secret) { [weak self] answer in
-        guard let self else { return }
-        self.secretsAsked.remove(secret)
-        self.secrets[secret] = answer
-        self.reroute { $0.secrets.contains(secret) }
-      }
-    }
-  }
-
   // MARK: - Sites
 
   func site(_ key: SiteKey) -> Site {

@@ -97,6 +97,7 @@ public final class Engine: ResourceSink, @unchecked Sendable {
       record.retryAt = nil
       record.since = record.since ?? environment.now
       counters.added(record.identity.kind)
+      if record.identity.kind == .account { forgetSecrets() }
       if canWork { process(record) }
     }
   }
@@ -106,7 +107,10 @@ public final class Engine: ResourceSink, @unchecked Sendable {
       guard let record = records.removeValue(forKey: identity) else { continue }
       leave(record)
       environment.log(.debug, "\(identity) is gone")
-      if identity.kind == .account { reroute { $0.resource?.connection.uses(identity) == true } }
+      if identity.kind == .account {
+        forgetSecrets()
+        reroute { $0.resource?.connection.uses(identity) == true }
+      }
       if let account = record.resource?.connection.accountIdentity { processDeletingAccount(account) }
     }
     if options.prunes, !identities.isEmpty { lookAtEverything() }
@@ -118,12 +122,6 @@ public final class Engine: ResourceSink, @unchecked Sendable {
     let isFirst = !isSynced
     isSynced = true
     if isFirst { begin() } else if becomesComplete, options.prunes { lookAtEverything() }
-  }
-
-  public func secretChanged(_ identity: SecretIdentity) {
-    secrets[identity] = nil
-    environment.log(.debug, "Secret \(identity) has changed")
-    reroute { $0.secrets.contains(identity) }
   }
 
   public func setActive(_ isActive: Bool) {
@@ -147,10 +145,7 @@ public final class Engine: ResourceSink, @unchecked Sendable {
     }
     sites = [:]
     defaultSite = nil
-    for record in records.values {
-      record.route = .none
-      record.claimed = nil
-    }
+    for record in records.values { record.abandon() }
   }
 
   /// Whether requests may be sent.

@@ -48,6 +48,8 @@ struct Observation {
   private var inFlight: Set<Query> = []
   private var streamTotal: Int64?
   private var restarts = 0
+  private var consumerTotals: [String: Int64] = [:]
+  private var consumerRestarts: [String: Int] = [:]
   private var isListingStreams = false
   private var hasAskedConsumers = false
 
@@ -146,6 +148,13 @@ struct Observation {
   private mutating func takeConsumerPage(_ page: JSONValue, _ stream: String, _ offset: Int64) {
     guard let total = page["total"]?.int64 else { return failure = .malformed("a list of consumers without total") }
     let items = page["consumers"]?.array ?? []
+    if let before = consumerTotals[stream], before != total, consumerRestarts[stream, default: 0] < Self.mostRestarts {
+      consumerRestarts[stream, default: 0] += 1
+      consumerTotals[stream] = nil
+      waiting.append(.consumerPage(stream: stream, 0))
+      return
+    }
+    consumerTotals[stream] = total
     for item in items { if let name = item["name"]?.string { takeConsumer(item, stream, name) } }
     takeUnknown(page) { .consumer(stream: stream, name: $0) }
     let read = offset + Int64(items.count)
@@ -170,9 +179,10 @@ struct Observation {
       guard ![APIError.consumerNotFound, APIError.streamNotFound].contains(answer.errorCode) else { return }
       setUnknown(query, error)
     case (.streamInfo, .api(let answer)) where answer.errorCode != APIError.notEnabled: setUnknown(query, error)
-    // One asset without a leader must not hold up the others.
-    case (.streamInfo, .client(.timedOut)), (.consumerInfo, .client(.timedOut)), (.consumerPage, .client(.timedOut)):
-      setUnknown(query, error)
+    // One asset without a leader, or with a name that is none, must not hold up the others.
+    case (.streamInfo, .client(let reason)), (.consumerInfo, .client(let reason)),
+      (.consumerPage, .client(let reason)):
+      if reason.concernsOneRequest { setUnknown(query, error) } else { failure = error }
     default: failure = error
     }
   }
@@ -210,6 +220,16 @@ struct Observation {
     for stream in wantedConsumers.keys {
       guard let reason = unknown[.stream(stream)] else { continue }
       for name in wantedConsumers[stream] ?? [] { unknown[.consumer(stream: stream, name: name)] = reason }
+    }
+  }
+}
+
+extension ClientError {
+  /// Other requests may do better.
+  fileprivate var concernsOneRequest: Bool {
+    switch self {
+    case .timedOut, .invalidSubject: true
+    default: false
     }
   }
 }

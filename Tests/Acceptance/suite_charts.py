@@ -45,6 +45,9 @@ def tests(context):
     found += [suite.Test(f"{path.parent.parent.name}: {path.parent.name}: nats.conf is valid",
                          lambda path=path: configurations.check(path.parent))
               for path in sorted(folder.glob("*/*/nats.conf"))]
+    found += [suite.Test(f"nack: {path.parent.name}: the controller may have its Lease",
+                         lambda path=path: lease(path.read_text()))
+              for path in sorted(folder.glob("nack/*/manifest.yaml"))]
     found += [suite.Test(f"nats: {name}: an upgrade changes nothing that cannot be changed",
                          lambda name=name: immutable(folder / "nats" / name)) for name in IMMUTABLE]
     return found
@@ -100,6 +103,15 @@ class Configurations:
                               env={**os.environ, **variables})
         check(done.returncode == 0 and "is valid" in done.stdout + done.stderr,
               f"{program} -t: exit {done.returncode}\n{done.stdout}{done.stderr}{path.read_text()}")
+
+
+def lease(manifest):
+    """With --namespace the usual Lease has the namespace behind its name (docs/kubernetes.md)."""
+    flags = dict(re.findall(r'- "?--(namespace|leader-election-id)=([^"\s]+)', manifest))
+    scope = f".{flags['namespace']}" if "namespace" in flags else ""
+    wanted = flags.get("leader-election-id", f"nack-controller{scope}")
+    named = re.findall(r"resources: \[leases\]\n *resourceNames: \[\"(.*?)\"\]", manifest)
+    check(named == [wanted], f"the controller's Lease is {wanted}, the Role names {named}")
 
 
 def immutable(folder):

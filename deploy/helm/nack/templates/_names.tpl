@@ -17,6 +17,12 @@
 {{- .Values.serviceAccountName | default "jetstream-controller" | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{- /* The Lease as the controller calls it: for one namespace the usual one has that behind its name. */ -}}
+{{- define "jsc.leaseName" -}}
+{{- $isUsual := eq .Values.leaseName "nack-controller" -}}
+{{- .Values.leaseName }}{{ if and .Values.namespaced $isUsual }}.{{ include "jsc.namespace" . }}{{ end -}}
+{{- end -}}
+
 {{- /* The Deployment's selector cannot be changed in one that exists. */ -}}
 {{- define "jsc.selectorLabels" -}}
 {{- if .Values.useLegacyNames -}}

@@ -71,7 +71,7 @@ let package = Package(
 
     quietRoom("NATSClient", ["Bytes", "JSON", "Crypto", "Reactor", "CSystem"]),
 
-    quietRoom("Flags"),
+    quietRoom("Flags", ["CSystem"]),
     room("Metrics", ["Bytes", "JSON", "CSystem"]),
     quietRoom("Exporting", ["Bytes", "JSON", "Flags", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
@@ -94,7 +94,7 @@ let package = Package(
       swiftSettings: small),
 
     .executableTarget(
-      name: "exporter", dependencies: ["Exporting", "HTTP", "Reactor", "CSystem"], swiftSettings: small),
+      name: "exporter", dependencies: ["Exporting", "Flags", "HTTP", "Reactor", "CSystem"], swiftSettings: small),
 
     // Measures, and is not shipped.
     .executableTarget(
@@ -102,7 +102,7 @@ let package = Package(
       swiftSettings: fast),
     .executableTarget(
       name: "nack-controller",
-      dependencies: ["Controlling", "Crypto", "HTTP", "Kubernetes", "KubernetesSource", "Reactor", "CSystem"],
+      dependencies: ["Controlling", "Crypto", "Flags", "HTTP", "Kubernetes", "KubernetesSource", "Reactor", "CSystem"],
       swiftSettings: small),
 
     // Not shipped: how fast the stores are.
@@ -111,6 +111,7 @@ let package = Package(
       swiftSettings: fast),
 
     tests("BytesTests", ["Bytes"]),
+    tests("FlagsTests", ["Flags"]),
     tests("JSONTests", ["JSON"]),
     tests("CryptoTests", ["Crypto"]),
     tests("ReactorTests", ["Reactor", "Crypto", "CSystem"]),
@@ -139,8 +140,8 @@ let package = Package(
       ["Kubernetes", "KubernetesSource", "Controlling", "Reconciliation", "HTTP", "Reactor", "JSON", "Bytes"]),
     tests(
       "ControllingTests",
-      ["Controlling", "Reconciliation", "NATSClient", "Metrics", "HTTP", "Reactor", "Bytes", "JSON"]),
-    tests("ExporterTests", ["Exporting", "HTTP", "Reactor"]),
+      ["Controlling", "Reconciliation", "NATSClient", "Metrics", "HTTP", "Reactor", "Bytes", "JSON", "Flags"]),
+    tests("ExporterTests", ["Exporting", "Flags", "HTTP", "Reactor"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -111,6 +111,15 @@ public final class Logger: @unchecked Sendable {
   public func debug(_ text: @autoclosure () -> String) { if isDebugOn { write(.debug, text()) } }
   public func trace(_ text: @autoclosure () -> String) { if isTraceOn { write(.trace, text()) } }
 
+  /// At a level that is chosen elsewhere.
+  public func log(_ level: LogLevel, _ text: @autoclosure () -> String) {
+    switch level {
+    case .debug: debug(text())
+    case .trace: trace(text())
+    case .info, .warning, .error, .fatal: write(level, text())
+    }
+  }
+
   // MARK: under the lock
 
   private func withLock<Value>(_ body: () -> Value) -> Value {

@@ -42,16 +42,7 @@ struct SourceChoice {
     settings.electsLeader = options.kubernetes.electsLeader
     settings.leaseName = options.kubernetes.leaseName
     settings.leaseNamespace = options.kubernetes.leaseNamespace
-    let source = KubernetesSource(client: client, options: settings) { level, text in
-      switch level {
-      case .trace: logger.trace(text)
-      case .debug: logger.debug(text)
-      case .info: logger.info(text)
-      case .warning: logger.warning(text)
-      case .error: logger.error(text)
-      case .fatal: logger.fatal(text)
-      }
-    }
+    let source = KubernetesSource(client: client, options: settings) { logger.log($0, $1) }
     // Watches tell what changes.
     return SourceChoice(source: source, rescan: {})
   }

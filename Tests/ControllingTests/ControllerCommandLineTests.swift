@@ -1,3 +1,4 @@
+import Flags
 import NATSClient
 import Reactor
 import Testing
@@ -8,7 +9,7 @@ import Testing
 @Suite struct ControllerCommandLineTests {
   private struct Refused: Error { let text: String }
 
-  private func decide(_ line: String, _ environment: [String: String] = [:]) -> LaunchDecision {
+  private func decide(_ line: String, _ environment: [String: String] = [:]) -> LaunchDecision<ControllerOptions> {
     ControllerCommandLine.decide(line.split(separator: " ").map(String.init)) { environment[$0] }
   }
 

@@ -1,3 +1,4 @@
+import Flags
 import Metrics
 import Testing
 
@@ -12,7 +13,7 @@ import Testing
 
   private struct Refused: Error { let line: String }
 
-  private func decide(_ line: String) -> LaunchDecision {
+  private func decide(_ line: String) -> LaunchDecision<ExporterOptions> {
     ExporterCommandLine.decide(line.split(separator: " ").map(String.init), program: "exporter")
   }
 

@@ -61,14 +61,7 @@ public final class LoopEnvironment: EngineEnvironment, @unchecked Sendable {
   }
 
   public func log(_ level: LogLevel, _ text: String) {
-    switch level {
-    case .debug: logger.debug(text)
-    case .trace: logger.trace(text)
-    case .info: if !isQuiet { logger.info(text) }
-    case .warning: logger.warning(text)
-    case .error: logger.error(text)
-    case .fatal: logger.fatal(text)
-    }
+    if level != .info || !isQuiet { logger.log(level, text) }
   }
 
   /// Takes away what was put on disk, at the end.

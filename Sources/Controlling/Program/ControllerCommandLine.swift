@@ -1,21 +1,14 @@
 import Bytes
 import Flags
 
-/// What a command line comes to.
-public enum LaunchDecision: Sendable {
-  /// - Parameter notices: lines for standard error before anything else.
-  case run(ControllerOptions, notices: [String])
-  case leave(output: String, status: Int32)
-  case fail(String, status: Int32)
-}
-
+/// What the controller's arguments come to. FEATURES 13.020.
 public enum ControllerCommandLine {
   /// - Parameters:
   ///   - arguments: without the program's name.
   ///   - environment: looked up by name; nil for what is not set.
   public static func decide(
     _ arguments: [String], program: String = "nack-controller", environment: (String) -> String?
-  ) -> LaunchDecision {
+  ) -> LaunchDecision<ControllerOptions> {
     var rest = arguments
     var selection = Selection()
     if let command = rest.first.flatMap(ControllerOptions.Command.init(rawValue:)) {

@@ -1,57 +1,48 @@
 import Flags
 
-/// Every flag with its explanation: what is accepted and what is printed come from here. FEATURES 13.020.
+/// Every flag with its explanation. FEATURES 13.020.
 enum ControllerUsage {
-  struct Flag {
-    let name: String
-    let kind: FlagReader.Kind
-    let text: String
-    /// Shown behind the text.
-    let standard: String?
-
-    init(_ name: String, _ kind: FlagReader.Kind, _ text: String, standard: String? = nil) {
-      self.name = name
-      self.kind = kind
-      self.text = text
-      self.standard = standard
-    }
-  }
-
-  static let flags: [Flag] = [
-    Flag("s", .text, "NATS servers, separated by commas; without Kubernetes $NATS_URL or nats://127.0.0.1:4222."),
-    Flag("creds", .text, "Credentials file."),
-    Flag("nkey", .text, "NKey seed file."),
-    Flag("tlscert", .text, "Client certificate."),
-    Flag("tlskey", .text, "Key of the client certificate."),
-    Flag("tlsca", .text, "Authorities that servers' certificates are verified by."),
-    Flag("tlsfirst", .toggle, "Start TLS before the server's INFO."),
-    Flag("crd-connect", .toggle, "Do without -s: resources and Accounts name their servers."),
-    Flag("namespace", .text, "Watch this namespace only; of manifests in files, where those without one belong."),
-    Flag("read-only", .toggle, "Change nothing on NATS servers."),
-    Flag("sync-interval", .text, "How often everything is looked at.", standard: "1m0s"),
-    Flag("cache-dir", .text, "Folder for TLS files from Secrets; a temporary one if empty."),
-    Flag("control-loop", .toggle, "Always on: deletions, drift and all kinds are always taken care of."),
-    Flag("cleanup-period", .text, "Without effect: deletions are seen as they happen.", standard: "30s"),
-    Flag("manifests", .text, "Take resources from this folder or file instead of Kubernetes; may be repeated."),
-    Flag("prune", .toggle, "Delete what this owner made and no manifest describes any more."),
-    Flag("owner", .text, "Mark in the metadata of assets; empty for none.", standard: "nack-controller"),
-    Flag("output", .text, "plan, apply, validate: text or json; export: yaml or json."),
-    Flag("o", .text, "The same."),
-    Flag("timeout", .text, "How long plan, apply and export wait for servers.", standard: "30s"),
-    Flag("once", .toggle, "apply: the default, said aloud."),
-    Flag("kubeconfig", .text, "Kubernetes configuration; in a cluster it is not needed."),
-    Flag("kube-api", .text, "Plain Kubernetes API, as kubectl proxy serves: http://127.0.0.1:8001."),
-    Flag("kube-context", .text, "Context of the configuration."),
-    Flag("leader-elect", .toggle, "Let one of several controllers act, by a Lease.", standard: "true"),
-    Flag("leader-election-id", .text, "Name of the Lease.", standard: "nack-controller"),
-    Flag("leader-election-namespace", .text, "Namespace of the Lease; the controller's own if empty."),
-    Flag("health-probe-bind-address", .text, "Address of /healthz and /readyz; 0 for none.", standard: ":8081"),
-    Flag("metrics-bind-address", .text, "Address of /metrics; 0 for none.", standard: ":8080"),
-    Flag("log-format", .text, "text or json.", standard: "text"),
-    Flag("log_file", .text, "File to log to."),
-    Flag("debug", .toggle, "Log debug lines."),
-    Flag("v", .integer, "Log debug lines from 1 on, trace lines from 5 on.", standard: "0"),
-    Flag("version", .toggle, "Print the version."),
+  static let flags: [FlagDescription] = [
+    FlagDescription(
+      "s", kind: .text, "NATS servers, separated by commas; without Kubernetes $NATS_URL or nats://127.0.0.1:4222."),
+    FlagDescription("creds", kind: .text, "Credentials file."),
+    FlagDescription("nkey", kind: .text, "NKey seed file."),
+    FlagDescription("tlscert", kind: .text, "Client certificate."),
+    FlagDescription("tlskey", kind: .text, "Key of the client certificate."),
+    FlagDescription("tlsca", kind: .text, "Authorities that servers' certificates are verified by."),
+    FlagDescription("tlsfirst", kind: .toggle, "Start TLS before the server's INFO."),
+    FlagDescription("crd-connect", kind: .toggle, "Do without -s: resources and Accounts name their servers."),
+    FlagDescription(
+      "namespace", kind: .text, "Watch this namespace only; of manifests in files, where those without one belong."),
+    FlagDescription("read-only", kind: .toggle, "Change nothing on NATS servers."),
+    FlagDescription("sync-interval", kind: .text, "How often everything is looked at.", standard: "1m0s"),
+    FlagDescription("cache-dir", kind: .text, "Folder for TLS files from Secrets; a temporary one if empty."),
+    FlagDescription(
+      "control-loop", kind: .toggle, "Always on: deletions, drift and all kinds are always taken care of."),
+    FlagDescription(
+      "cleanup-period", kind: .text, "Without effect: deletions are seen as they happen.", standard: "30s"),
+    FlagDescription(
+      "manifests", kind: .text, "Take resources from this folder or file instead of Kubernetes; may be repeated."),
+    FlagDescription("prune", kind: .toggle, "Delete what this owner made and no manifest describes any more."),
+    FlagDescription(
+      "owner", kind: .text, "Mark in the metadata of assets; empty for none.", standard: "nack-controller"),
+    FlagDescription("output", "o", kind: .text, "plan, apply, validate: text or json; export: yaml or json."),
+    FlagDescription("timeout", kind: .text, "How long plan, apply and export wait for servers.", standard: "30s"),
+    FlagDescription("once", kind: .toggle, "apply: the default, said aloud."),
+    FlagDescription("kubeconfig", kind: .text, "Kubernetes configuration; in a cluster it is not needed."),
+    FlagDescription("kube-api", kind: .text, "Plain Kubernetes API, as kubectl proxy serves: http://127.0.0.1:8001."),
+    FlagDescription("kube-context", kind: .text, "Context of the configuration."),
+    FlagDescription("leader-elect", kind: .toggle, "Let one of several controllers act, by a Lease.", standard: "true"),
+    FlagDescription("leader-election-id", kind: .text, "Name of the Lease.", standard: "nack-controller"),
+    FlagDescription("leader-election-namespace", kind: .text, "Namespace of the Lease; the controller's own if empty."),
+    FlagDescription(
+      "health-probe-bind-address", kind: .text, "Address of /healthz and /readyz; 0 for none.", standard: ":8081"),
+    FlagDescription("metrics-bind-address", kind: .text, "Address of /metrics; 0 for none.", standard: ":8080"),
+    FlagDescription("log-format", kind: .text, "text or json.", standard: "text"),
+    FlagDescription("log_file", kind: .text, "File to log to."),
+    FlagDescription("debug", kind: .toggle, "Log debug lines."),
+    FlagDescription("v", kind: .integer, "Log debug lines from 1 on, trace lines from 5 on.", standard: "0"),
+    FlagDescription("version", kind: .toggle, "Print the version."),
   ]
 
   /// Flags of the original's log library that mean nothing here: one log goes to one place.
@@ -64,13 +55,15 @@ enum ControllerUsage {
 
   static let kinds: [String: FlagReader.Kind] = {
     var kinds: [String: FlagReader.Kind] = ["h": .toggle, "help": .toggle]
-    for flag in flags { kinds[flag.name] = flag.kind }
+    for flag in flags {
+      for name in flag.names { kinds[name] = flag.kind }
+    }
     for flag in ignored { kinds[flag.name] = flag.kind }
     return kinds
   }()
 
   static func text(_ program: String) -> String {
-    var text = """
+    let text = """
       Usage:  \(program) [flags]                     reconcile resources of a Kubernetes API
               \(program) -manifests DIR [flags]      reconcile resources of files
               \(program) plan [flags] PATH...        what would be done; exit code 0 nothing, 1 error, 2 something
@@ -82,17 +75,7 @@ enum ControllerUsage {
 
 
       """
-    for flag in flags.sorted(by: { $0.name.lowercased() < $1.name.lowercased() }) {
-      let value =
-        switch flag.kind {
-        case .toggle: ""
-        case .integer: " int"
-        case .text: " string"
-        }
-      let standard = flag.standard.map { " (default \($0))" } ?? ""
-      text += "  -\(flag.name)\(value)\n    \t\(flag.text)\(standard)\n"
-    }
     let ignored = ignored.map { "-" + $0.name }.joined(separator: ", ")
-    return text + "  Accepted without effect: \(ignored)\n"
+    return text + FlagDescription.usage(flags) + "  Accepted without effect: \(ignored)\n"
   }
 }

@@ -3,17 +3,10 @@ import Flags
 import HTTP
 import Metrics
 
-/// What a command line comes to. FEATURES 15.001 to 15.013.
-public enum LaunchDecision: Sendable {
-  /// - Parameter notices: lines for standard output before anything else.
-  case run(ExporterOptions, notices: [String])
-  case leave(output: String, status: Int32)
-  case fail(String, status: Int32)
-}
-
+/// What the exporter's arguments come to. FEATURES 15.001 to 15.013.
 public enum ExporterCommandLine {
   /// - Parameter arguments: without the program's name.
-  public static func decide(_ arguments: [String], program: String = "exporter") -> LaunchDecision {
+  public static func decide(_ arguments: [String], program: String = "exporter") -> LaunchDecision<ExporterOptions> {
     var reader = FlagReader(arguments, kinds: kinds.merging(help) { first, _ in first })
     var selection = Selection()
     do throws(FlagReader.Failure) {

@@ -1,7 +1,7 @@
 // A small NATS client, for the controller, tools and tests.
 //
 // Lives here: the client protocol as a pure state machine (`ClientSession`, `ServerParser`), the shell that does its
-// I/O on an event loop (`NATSClient`, `ClientTransport`), and the JetStream API (`JetStreamClient`).
+// I/O on an event loop (`NATSClient`, `ClientTransport`), and what answers of the JetStream API say (`JetStreamAnswer`).
 // Does not live here: what a server does (`Broker`), and what is to be created through the API (`Reconciliation`).
 
 import Crypto

@@ -10,12 +10,16 @@ import Reactor
 /// Invariant: used on the loop only.
 public final class LoopEnvironment: EngineEnvironment, @unchecked Sendable {
   private static let mostHashedBytes = 1 << 20
+  /// Digests that are remembered; when there are more all are made anew.
+  private static let mostDigests = 4096
 
   private let loop: EventLoop
   private let logger: Logger
   private let files: CacheFiles
   private let clientName: String
   private let isQuiet: Bool
+  /// Every resource asks for those of its connection, and most have the same.
+  private var digests: [String: (stamp: FileStamp, digest: [UInt8])] = [:]
   /// One for all clients: look-ups are few.
   private let lookups = BackgroundQueue()
 
@@ -52,8 +56,13 @@ public final class LoopEnvironment: EngineEnvironment, @unchecked Sendable {
   }
 
   public func digest(ofFile path: String) -> [UInt8] {
-    guard let bytes = try? SystemDisk().read(path), bytes.count <= Self.mostHashedBytes else { return [] }
-    return bytes.withUnsafeBytes { SHA256.digest($0) }
+    let stamp = FileStamp(path: path)
+    if let stamp, let known = digests[path], known.stamp == stamp { return known.digest }
+    guard let stamp, let bytes = try? SystemDisk().read(path), bytes.count <= Self.mostHashedBytes else { return [] }
+    let digest = bytes.withUnsafeBytes { SHA256.digest($0) }
+    if digests.count >= Self.mostDigests { digests = [:] }
+    digests[path] = (stamp, digest)
+    return digest
   }
 
   public func cache(_ secret: SecretIdentity, account: String, key: String, contents: [UInt8]) -> String? {
@@ -120,7 +129,7 @@ final class ClientLink: ServerLink, @unchecked Sendable {
     _ request: Request, completed: @escaping @Sendable (Result<JSONValue, JetStreamError>) -> Void
   ) {
     client.request(request.subject, request.body, timeoutNanoseconds: request.timeoutNanoseconds) { answer in
-      completed(JetStreamClient.read(answer))
+      completed(JetStreamAnswer.read(answer))
     }
   }
 

@@ -28,5 +28,5 @@ struct SiteKey: Hashable, Sendable {
   /// Empty for the connection's own.
   var domain: String
 
-  var apiPrefix: String { domain.isEmpty ? JetStreamClient.defaultPrefix : "$JS.\(domain).API" }
+  var apiPrefix: String { domain.isEmpty ? "$JS.API" : "$JS.\(domain).API" }
 }

@@ -40,7 +40,7 @@ extension Engine {
   /// Routes anew what may lead elsewhere now.
   func reroute(_ isConcerned: (ResourceRecord) -> Bool) {
     guard canWork else { return }
-    for record in sortedRecords() where isConcerned(record) && record.resource != nil { process(record) }
+    for record in sortedRecords(where: { $0.resource != nil && isConcerned($0) }) { process(record) }
   }
 
   /// Finds the resource's site and makes it known there.

@@ -158,8 +158,8 @@ public final class Engine: ResourceSink, @unchecked Sendable {
   }
 
   /// Accounts first, since others need them; then by title.
-  func sortedRecords() -> [ResourceRecord] {
-    records.values.sorted { left, right in
+  func sortedRecords(where isConcerned: (ResourceRecord) -> Bool = { _ in true }) -> [ResourceRecord] {
+    records.values.filter(isConcerned).sorted { left, right in
       let isAccount = (left.identity.kind == .account, right.identity.kind == .account)
       return isAccount.0 == isAccount.1 ? left.identity.description < right.identity.description : isAccount.0
     }
@@ -223,7 +223,7 @@ public final class Engine: ResourceSink, @unchecked Sendable {
   private func retryDue() {
     retryTimer = nil
     let now = environment.now
-    let due = sortedRecords().filter { $0.retryAt.map { $0 <= now } ?? false }
+    let due = sortedRecords { $0.retryAt.map { $0 <= now } ?? false }
     for record in due { record.retryAt = nil }
     if canWork { for record in due { tryAgain(record) } }
     if let next = records.values.compactMap(\.retryAt).min() { scheduleRetry(at: next) }

@@ -237,6 +237,4 @@ extension ClientError {
 extension APIError {
   /// JetStream is not enabled for the account.
   static let notEnabled = 10039
-  /// JetStream is not enabled on the server.
-  static let notEnabledOnServer = 10076
 }

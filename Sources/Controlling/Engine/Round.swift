@@ -167,9 +167,10 @@ final class Round: @unchecked Sendable {
       return end()
     }
     for step in plan.steps where step.requests.isEmpty { note(step) }
+    let planned = Set(plan.steps.map(\.identity))
     for resource in order.deleting {
       guard let identity = DesiredAsset(resource)?.identity, observation.unknown[identity] == nil else { continue }
-      if !plan.steps.contains(where: { $0.identity == identity }) { conclude(identity, .absent) }
+      if !planned.contains(identity) { conclude(identity, .absent) }
     }
     if isResting {
       for identity in order.resting where identity.isStream && observed.configurations[identity] == nil {

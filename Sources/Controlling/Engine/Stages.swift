@@ -42,11 +42,3 @@ struct Stages {
     return levels
   }
 }
-
-extension JSONObject {
-  /// Streams of the same account that a stream's configuration copies.
-  var origins: [String] {
-    let all = [self["mirror"]].compactMap { $0 } + (self["sources"]?.array ?? [])
-    return all.filter { $0["external"] == nil }.compactMap { $0["name"]?.string }
-  }
-}

@@ -10,16 +10,7 @@ struct FolderScan {
   static let deepest = 32
   static let mostFiles = 100_000
 
-  /// Changes whenever the file does.
-  struct Stamp: Equatable {
-    var device: UInt64
-    var inode: UInt64
-    var size: Int64
-    var seconds: Int64
-    var nanoseconds: Int64
-  }
-
-  private(set) var files: [String: Stamp] = [:]
+  private(set) var files: [String: FileStamp] = [:]
   /// Where changes can happen.
   private(set) var folders: [String] = []
   /// What cannot be looked into, and why.
@@ -46,9 +37,7 @@ struct FolderScan {
         failures[path] = "more than \(Self.mostFiles) files"
         return
       }
-      files[path] = Stamp(
-        device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
-        seconds: Int64(status.st_mtim.tv_sec), nanoseconds: Int64(status.st_mtim.tv_nsec))
+      files[path] = FileStamp(status)
     default: break
     }
   }

@@ -13,7 +13,7 @@ public final class FolderSource: ResourceSource, @unchecked Sendable {
   private let loop: EventLoop
   private let logger: Logger
   private var set: ManifestSet
-  private var stamps: [String: FolderScan.Stamp] = [:]
+  private var stamps: [String: FileStamp] = [:]
   private var delivered: Set<ResourceIdentity> = []
   private var told: Set<String> = []
   private var toldFailures: Set<String> = []

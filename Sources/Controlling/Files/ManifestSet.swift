@@ -23,17 +23,12 @@ struct ManifestSet {
 
   /// Takes the contents of a file over.
   mutating func read(_ bytes: [UInt8], file: String) {
-    var (documents, diagnostics) = ManifestReader.read(bytes, file: file)
+    var (manifests, diagnostics) = ManifestReader.manifests(bytes, file: file)
     var read = File()
     read.isComplete = diagnostics.isEmpty
-    while !documents.isEmpty {
-      let document = documents.removeFirst()
-      if document["kind"]?.string == "List", case .list(let items)? = document["items"]?.value {
-        documents = items + documents
-        continue
-      }
-      let (resource, found) = ResourceReader.resource(document, namespace: namespace)
-      if let identity = resource.map({ ResourceIdentity($0) }) ?? identity(document) {
+    for manifest in manifests {
+      let (resource, found) = ResourceReader.resource(manifest, namespace: namespace)
+      if let identity = resource.map({ ResourceIdentity($0) }) ?? identity(manifest) {
         read.delivered.append(DeliveredResource(identity, resource, diagnostics: found))
       } else {
         diagnostics += found

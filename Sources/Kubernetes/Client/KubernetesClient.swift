@@ -215,14 +215,6 @@ public final class KubernetesClient: @unchecked Sendable {
     prefix.hasSuffix("/") ? prefix.dropLast() + target : prefix + target
   }
 
-  /// Closes connections that nothing uses.
-  public func closeIdleConnections() {
-    onLoop {
-      self.clients?.requests.closeIdleConnections()
-      self.clients?.watches.closeIdleConnections()
-    }
-  }
-
   func onLoop(_ work: @escaping @Sendable () -> Void) {
     if loop.isCurrent { work() } else { loop.submit(work) }
   }

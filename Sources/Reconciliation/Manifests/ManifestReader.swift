@@ -16,6 +16,19 @@ public enum ManifestReader {
       return builder.documents()
     }
   }
+
+  /// The same, with `List` objects opened.
+  public static func manifests(
+    _ bytes: [UInt8], file: String
+  ) -> (manifests: [ManifestNode], diagnostics: [Diagnostic]) {
+    let (documents, diagnostics) = read(bytes, file: file)
+    return (documents.flatMap(opened), diagnostics)
+  }
+
+  private static func opened(_ node: ManifestNode) -> [ManifestNode] {
+    guard node["kind"]?.string == "List", case .list(let items)? = node["items"]?.value else { return [node] }
+    return items.flatMap(opened)
+  }
 }
 
 /// Feeds on libyaml's events. The parser lives as long as one call of `documents`.

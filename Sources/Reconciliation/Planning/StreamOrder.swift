@@ -30,14 +30,16 @@ struct StreamOrder {
       }
       guard let configuration = configurations[name], seen.insert(name).inserted else { continue }
       stack.append((name, true))
-      stack += Self.origins(configuration).sorted(by: >).map { ($0, false) }
+      stack += configuration.origins.sorted(by: >).map { ($0, false) }
     }
     originsFirst = sorted
   }
+}
 
-  /// Streams of the same account that this one copies.
-  private static func origins(_ configuration: JSONObject) -> [String] {
-    let all = [configuration["mirror"]].compactMap { $0 } + (configuration["sources"]?.array ?? [])
+extension JSONObject {
+  /// Streams of the same account that a stream's configuration copies.
+  public var origins: [String] {
+    let all = [self["mirror"]].compactMap { $0 } + (self["sources"]?.array ?? [])
     return all.filter { $0["external"] == nil }.compactMap { $0["name"]?.string }
   }
 }

@@ -3,20 +3,15 @@ import JSON
 
 /// Makes resources of manifests.
 public enum ResourceReader {
-  /// The resources of a file, `List` objects opened. Files of other API groups are passed over in silence: a folder may
+  /// The resources of a file. Files of other API groups are passed over in silence: a folder may
   /// hold a whole deployment. Resources with an error are left out, the others stand.
   public static func read(
     _ bytes: [UInt8], file: String, namespace: String = "default"
   ) -> (resources: [Resource], diagnostics: [Diagnostic]) {
-    var (documents, diagnostics) = ManifestReader.read(bytes, file: file)
+    var (manifests, diagnostics) = ManifestReader.manifests(bytes, file: file)
     var resources: [Resource] = []
-    while !documents.isEmpty {
-      let document = documents.removeFirst()
-      if document["kind"]?.string == "List", case .list(let items)? = document["items"]?.value {
-        documents = items + documents
-        continue
-      }
-      let (resource, found) = resource(document, namespace: namespace)
+    for manifest in manifests {
+      let (resource, found) = resource(manifest, namespace: namespace)
       diagnostics += found
       if let resource { resources.append(resource) }
     }

@@ -1,10 +1,11 @@
 import Glibc
 
-/// Waits on a thread of one's own for what is reported on a loop: for tools and tests.
-public enum Blocking {
+@testable import NATSClient
+
+/// Waits on a thread of one's own for what is reported on a loop.
+enum Blocking {
   /// Starts something and returns what it reports. Never call it on the loop that reports: it would wait for itself.
-  public static func wait<Value: Sendable>(_ start: (_ completed: @escaping @Sendable (Value) -> Void) -> Void) -> Value
-  {
+  static func wait<Value: Sendable>(_ start: (_ completed: @escaping @Sendable (Value) -> Void) -> Void) -> Value {
     let box = Box<Value>()
     start { box.fulfil($0) }
     return box.take()
@@ -48,12 +49,12 @@ public enum Blocking {
 
 extension NATSClient {
   /// `connect`, waiting for the outcome.
-  public func connectAndWait() throws(ClientError) {
+  func connectAndWait() throws(ClientError) {
     if let error = Blocking.wait({ connect(completed: $0) }) { throw error }
   }
 
   /// `request`, waiting for the answer.
-  public func requestAndWait(
+  func requestAndWait(
     _ subject: String, _ payload: [UInt8] = [], headers: MessageHeaders? = nil,
     timeoutNanoseconds: Int64 = NATSClient.defaultTimeoutNanoseconds
   ) throws(ClientError) -> ClientMessage {
@@ -63,14 +64,14 @@ extension NATSClient {
   }
 
   /// `flush`, waiting for the outcome.
-  public func flushAndWait(
+  func flushAndWait(
     timeoutNanoseconds: Int64 = NATSClient.defaultTimeoutNanoseconds
   ) throws(ClientError) {
     if let error = Blocking.wait({ flush(timeoutNanoseconds: timeoutNanoseconds, completed: $0) }) { throw error }
   }
 
   /// `close`, waiting for the end.
-  public func closeAndWait() {
+  func closeAndWait() {
     _ = Blocking.wait { close(completed: $0) }
   }
 }

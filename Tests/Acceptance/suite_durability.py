@@ -1,4 +1,5 @@
 """Real processes and real disks: kill -9, full disks, power failure, little memory. Nothing acknowledged may be lost."""
+import contextlib
 import json
 import os
 import random
@@ -16,6 +17,7 @@ import suite
 import suite_commandline
 
 SIZE = 200
+MONITORED = 'http: "127.0.0.1:-1"\n'
 STREAM = {"name": "S", "subjects": ["s.>"], "allow_direct": True}
 CONSUMER = {"durable_name": "c", "ack_policy": "explicit", "ack_wait": 1_000_000_000, "max_ack_pending": 5000}
 # Seconds of load before the server is killed or frozen.
@@ -87,6 +89,23 @@ def config(folder, more=""):
     return f"jetstream {{ store_dir: {folder}, max_mem: 64MB, max_file: 20GB, {more} }}\n"
 
 
+@contextlib.contextmanager
+def jetstream(context, more=""):
+    """A server on a port and a folder that it keeps when it is stopped and started again."""
+    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+    server.write_config(more + config(server.folder / "js"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def needs_files_of_natsd(context):
+    if suite_commandline.is_real_nats_server(context):
+        raise suite.Missing("files of natsd")
+
+
 def load(context, server, file, count=100_000_000, window=2000):
     return start(context, "publish", server.port, "s", 100, count, SIZE, window, file)
 
@@ -94,10 +113,7 @@ def load(context, server, file, count=100_000_000, window=2000):
 def killed(context):
     """Rounds of load, kill -9 and restart on the same folder; what was acknowledged in any round stays there."""
     chance, kept, notes = random.Random(context.seed), [], []
-    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
-    server.write_config(config(server.folder / "js"))
-    try:
-        server.start()
+    with jetstream(context) as server:
         must(server, "STREAM.CREATE.S", STREAM)
         for number in range(KILLS):
             kept.append(context.folder / f"killed-{number}")
@@ -109,18 +125,13 @@ def killed(context):
             server.start()
             for file in kept:
                 run(context, "verify", server.port, "S", file)
-    finally:
-        server.stop()
     return f"seed {context.seed}: {sum(notes)} acknowledged in {KILLS} rounds, none lost"
 
 
 def consumers(context):
     """What was acknowledged and confirmed is not delivered again."""
     chance, notes = random.Random(context.seed), []
-    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
-    server.write_config(config(server.folder / "js"))
-    try:
-        server.start()
+    with jetstream(context) as server:
         must(server, "STREAM.CREATE.S", STREAM)
         run(context, "publish", server.port, "s", 100, 200_000, SIZE, 5000, context.folder / "consumed")
         for number in range(3):
@@ -141,8 +152,6 @@ def consumers(context):
             # What was acknowledged and not confirmed any more may come or not; all the rest must.
             least = 200_000 - seen["received"]
             suite.check(result["received"] >= least, f"{result['received']} came, not {least}: {notes[-1]}")
-    finally:
-        server.stop()
     return f"seed {context.seed}: {'; '.join(notes)}"
 
 
@@ -152,8 +161,7 @@ def suspended(context):
     server = servers.Server(context.server, context.folder, "", port=servers.free_port())
 
     def write(enabled):
-        server.write_config(f'''http: "127.0.0.1:-1"
-{config(server.folder / "js")}
+        server.write_config(f'''{MONITORED}{config(server.folder / "js")}
 accounts {{
   A {{ users: [{{user: a, password: a}}]{", jetstream: enabled" if enabled else ""} }}
   B {{ users: [{{user: b, password: b}}], jetstream: enabled }}
@@ -215,8 +223,8 @@ def full_disk(context):
         ballast = folder / "ballast"
         with open(ballast, "wb") as file:
             os.posix_fallocate(file.fileno(), 0, 30 << 20)
-        more = 'http: "127.0.0.1:-1"\n'
-        server = servers.Server(context.server, context.folder, more + config(folder / "js"), port=servers.free_port())
+        server = servers.Server(
+            context.server, context.folder, MONITORED + config(folder / "js"), port=servers.free_port())
         real = suite_commandline.is_real_nats_server(context)
         try:
             server.start()
@@ -304,14 +312,10 @@ def state(server):
 
 def changed_bits(context):
     """The checkpoint has a copy; messages that changed are lost and told, other ones are as they were."""
-    if suite_commandline.is_real_nats_server(context):
-        raise suite.Missing("files of natsd")
+    needs_files_of_natsd(context)
     chance = random.Random(context.seed)
-    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
-    server.write_config('http: "127.0.0.1:-1"\n' + config(server.folder / "js"))
     file = context.folder / "changed"
-    try:
-        server.start()
+    with jetstream(context, MONITORED) as server:
         must(server, "STREAM.CREATE.S", STREAM)
         must(server, "CONSUMER.CREATE.S.c", {"stream_name": "S", "config": CONSUMER})
         run(context, "publish", server.port, "s", 100, 30_000, 1000, 1000, file)
@@ -354,18 +358,13 @@ def changed_bits(context):
         found = run(context, "verify", server.port, "S", file, allowed=(0, 1))
         suite.expect((found["lost"], found["wrong"]), (len(lost), 0), "without checkpoint and copy")
         return f"seed {context.seed}: {len(lost)} lost of 30000, and told"
-    finally:
-        server.stop()
 
 
 def compressed(context):
     """A stream with compression takes less than a third of the disk, whatever happens to the server."""
-    if suite_commandline.is_real_nats_server(context):
-        raise suite.Missing("files of natsd")
+    needs_files_of_natsd(context)
     chance = random.Random(context.seed)
     secret = "".join(chance.choice("!#$%&()*+-;<=>?@^_`{|}~XYZ") for _ in range(48))
-    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
-    server.write_config(config(server.folder / "js"))
     packed, plain = {**STREAM, "compression": "s2"}, {**STREAM, "name": "P", "subjects": ["p.>"]}
     kept, files = [], {name: context.folder / f"stored-{name}" for name in "sp"}
 
@@ -381,8 +380,7 @@ def compressed(context):
     def is_small(name, of):
         return usage(name) * 3 < of and (usage(name), of)
 
-    try:
-        server.start()
+    with jetstream(context) as server:
         for stream in (packed, plain):
             must(server, f"STREAM.CREATE.{stream['name']}", stream)
         client = monitoring_client.Client(server.port)
@@ -418,21 +416,15 @@ def compressed(context):
             server.stop()
             server.start()
         suite.check("lost" not in must(server, "STREAM.INFO.S")["state"], "lost messages")
-    finally:
-        server.stop()
     return f"seed {context.seed}: {small >> 20} of {of >> 20} MiB"
 
 
 def changed_journal(context):
     """What the journal has lost is told: by /healthz, the log and the stream's state."""
-    if suite_commandline.is_real_nats_server(context):
-        raise suite.Missing("files of natsd")
+    needs_files_of_natsd(context)
     chance = random.Random(context.seed)
-    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
-    server.write_config('http: "127.0.0.1:-1"\n' + config(server.folder / "js"))
     file = context.folder / "journaled"
-    try:
-        server.start()
+    with jetstream(context, MONITORED) as server:
         must(server, "STREAM.CREATE.S", STREAM)
         run(context, "publish", server.port, "s", 100, 3000, 1000, 10, file)
         server.kill()
@@ -456,8 +448,6 @@ def changed_journal(context):
         server.start()
         suite.expect(health(server), (200, []), "health after another start")
         return f"seed {context.seed}: {len(lost)} lost of 3000, and told"
-    finally:
-        server.stop()
 
 
 def power(context, more=""):

@@ -548,57 +548,9 @@ def leads(replica):
     return "leads now" in replica.log()
 
 
-def leader_killed(context):
-    namespace = shared().namespace()
-    with jetstream(context) as server:
-        replicas = [controller(context, server, namespace).start() for _ in range(2)]
-        try:
-            first = wait_until(lambda: next((one for one in replicas if leads(one)), None), 20, "a leader")
-            second = next(one for one in replicas if one is not first)
-            namespace.create("Stream", "orders", stream("ORDERS"))
-            namespace.wait_ready("Stream", "orders")
-            wait_until(lambda: second.get("/readyz")[0] == 200, 10, "the replica that waits is ready")
-            expect(leads(second), False, "both lead")
-            before = holder(namespace)
-            first.kill()
-            namespace.edit("Stream", "orders", description="by the second")
-            namespace.create("Stream", "more", stream("MORE"))
-            started = time.monotonic()
-            namespace.wait_ready("Stream", "orders", 40)
-            namespace.wait_ready("Stream", "more")
-            check(holder(namespace) not in ("", before), "the Lease has not changed hands")
-            return f"taken over after {time.monotonic() - started:.1f} s"
-        finally:
-            for replica in replicas:
-                replica.kill()
-
-
-def leader_paused(context):
-    namespace = shared().namespace()
-    with jetstream(context) as server:
-        replicas = [controller(context, server, namespace).start() for _ in range(2)]
-        try:
-            first = wait_until(lambda: next((one for one in replicas if leads(one)), None), 20, "a leader")
-            second = next(one for one in replicas if one is not first)
-            namespace.create("Stream", "orders", stream("ORDERS"))
-            namespace.wait_ready("Stream", "orders")
-            first.process.send_signal(signal.SIGSTOP)
-            namespace.edit("Stream", "orders", description="by the second")
-            namespace.wait_ready("Stream", "orders", 40)
-            first.process.send_signal(signal.SIGCONT)
-            first.wait_for_log("does not lead any more")
-            namespace.edit("Stream", "orders", description="by the second again")
-            namespace.wait_ready("Stream", "orders")
-            expect(first.log().count("leads now"), 1, "how often the first one led")
-            check("by the second" not in first.log() and "updated stream" not in first.log(), "the first one worked on")
-        finally:
-            for replica in replicas:
-                replica.process.send_signal(signal.SIGCONT)
-                replica.kill()
-
-
-def leader_stopped(context):
-    namespace = shared().namespace()
+@contextlib.contextmanager
+def two_replicas(context, namespace):
+    """The one that leads and the one that waits, with a stream that is Ready."""
     with jetstream(context) as server:
         replicas = [controller(context, server, namespace).start() for _ in range(2)]
         try:
@@ -607,17 +559,54 @@ def leader_stopped(context):
             wait_until(lambda: "is held by" in second.log(), 10, "the other follows")
             namespace.create("Stream", "orders", stream("ORDERS"))
             namespace.wait_ready("Stream", "orders")
-            started = time.monotonic()
-            first.stop()
-            expect(first.process.returncode, 0, "exit code")
-            wait_until(lambda: leads(second), 5, "the other leads")
-            seconds = time.monotonic() - started
-            namespace.delete("Stream", "orders")
-            namespace.wait_gone("Stream", "orders")
-            return f"handed over after {seconds:.1f} s"
+            yield first, second
         finally:
             for replica in replicas:
+                replica.process.send_signal(signal.SIGCONT)
                 replica.kill()
+
+
+def leader_killed(context):
+    namespace = shared().namespace()
+    with two_replicas(context, namespace) as (first, second):
+        wait_until(lambda: second.get("/readyz")[0] == 200, 10, "the replica that waits is ready")
+        expect(leads(second), False, "both lead")
+        before = holder(namespace)
+        first.kill()
+        namespace.edit("Stream", "orders", description="by the second")
+        namespace.create("Stream", "more", stream("MORE"))
+        started = time.monotonic()
+        namespace.wait_ready("Stream", "orders", 40)
+        namespace.wait_ready("Stream", "more")
+        check(holder(namespace) not in ("", before), "the Lease has not changed hands")
+        return f"taken over after {time.monotonic() - started:.1f} s"
+
+
+def leader_paused(context):
+    namespace = shared().namespace()
+    with two_replicas(context, namespace) as (first, second):
+        first.process.send_signal(signal.SIGSTOP)
+        namespace.edit("Stream", "orders", description="by the second")
+        namespace.wait_ready("Stream", "orders", 40)
+        first.process.send_signal(signal.SIGCONT)
+        first.wait_for_log("does not lead any more")
+        namespace.edit("Stream", "orders", description="by the second again")
+        namespace.wait_ready("Stream", "orders")
+        expect(first.log().count("leads now"), 1, "how often the first one led")
+        check("by the second" not in first.log() and "updated stream" not in first.log(), "the first one worked on")
+
+
+def leader_stopped(context):
+    namespace = shared().namespace()
+    with two_replicas(context, namespace) as (first, second):
+        started = time.monotonic()
+        first.stop()
+        expect(first.process.returncode, 0, "exit code")
+        wait_until(lambda: leads(second), 5, "the other leads")
+        seconds = time.monotonic() - started
+        namespace.delete("Stream", "orders")
+        namespace.wait_gone("Stream", "orders")
+        return f"handed over after {seconds:.1f} s"
 
 
 # Ways to the API server

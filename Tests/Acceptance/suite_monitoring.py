@@ -667,6 +667,8 @@ def metrics(context):
         suite.check(f'server_id="{scene.id}"' in body, "server_id")
         renamed = get(monitor_url(server) + "/metrics?prefix=nats")[2]
         suite.check("nats_varz_in_msgs{" in renamed and "gnatsd" not in renamed, "prefix")
+        for bad in ("a%20b", "1a", "a%0Afalse_metric"):
+            suite.expect(get(monitor_url(server) + f"/metrics?prefix={bad}")[0], 400, f"status with the prefix {bad}")
         scene.close()
 
 

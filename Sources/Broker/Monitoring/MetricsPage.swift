@@ -15,14 +15,14 @@ final class MetricsPage: @unchecked Sendable {
     .varz, .connz, .subsz, .routez, .gatewayz, .leafz, .accstatz, .healthz, .jsz,
   ]
 
-  init(_ monitor: Monitor, _ request: HTTPRequest, _ responder: HTTPResponder) {
+  /// - Parameter prefix: in place of those at the start of names; empty for these.
+  init(_ monitor: Monitor, prefix: String, _ request: HTTPRequest, _ responder: HTTPResponder) {
     self.monitor = monitor
     self.responder = responder
     format = Exposition.Format(accept: request.head.headers["Accept"])
     let info = monitor.server.info
     mapping = MetricMapping(serverID: info.serverID)
     mapping.serverName = info.serverName
-    let prefix = request.head.query["prefix"]
     if !prefix.isEmpty { mapping.prefix = prefix }
   }
 

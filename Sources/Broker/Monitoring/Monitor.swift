@@ -22,7 +22,7 @@ final class Monitor: @unchecked Sendable {
   let counters = EventCounters()
   let requests = RequestCounts()
   /// Where answers are sorted and written.
-  let background = BackgroundQueue(capacity: 1024)
+  let background = BackgroundQueue()
 
   init(server: Server, options: ServerOptions) {
     self.server = server

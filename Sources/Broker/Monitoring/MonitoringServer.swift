@@ -1,6 +1,7 @@
 import Configuration
 import HTTP
 import JSON
+import Metrics
 import Reactor
 
 /// The monitoring listeners: HTTP, HTTPS or both, with the endpoints of nats-server (FEATURES 11.001 to 11.024).
@@ -129,7 +130,12 @@ final class MonitoringServer: @unchecked Sendable {
     }
     router.add("/metrics") { request, responder in
       monitor.requests.add("/metrics")
-      MetricsPage(monitor, request, responder).gather()
+      let prefix = request.head.query["prefix"]
+      guard prefix.isEmpty || LabelSet.name(from: prefix) == prefix else {
+        responder.respond(.text("invalid prefix \(quoted(prefix)): metric names have letters, digits and _", status: 400))
+        return
+      }
+      MetricsPage(monitor, prefix: prefix, request, responder).gather()
     }
     router.add("/stacksz") { _, responder in responder.respond(.json(ThreadList.read())) }
     let index = IndexPage(basePath: basePath == "/" ? "" : basePath)

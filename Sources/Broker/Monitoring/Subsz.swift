@@ -138,8 +138,10 @@ extension Monitor {
       position += count
     }
     let first = skipped ?? 0
+    // No connection need list more than that, however many it has.
+    let most = first + (end - start)
     ConnectionSurvey<(UInt64, [SubscriptionDetail])>.run(server, only: wanted) { connection in
-      (connection.identifier, connection.listSubscriptions(options))
+      (connection.identifier, connection.listSubscriptions(options, most))
     } completion: { [self] lists in
       var found = start < own.count ? own : []
       for list in lists.sorted(by: { $0.0 < $1.0 }) { found += list.1 }
@@ -173,10 +175,10 @@ extension Connection {
   }
 
   /// Owner loop.
-  fileprivate func listSubscriptions(_ options: SubszOptions) -> [SubscriptionDetail] {
+  fileprivate func listSubscriptions(_ options: SubszOptions, _ most: Int) -> [SubscriptionDetail] {
     var details: [SubscriptionDetail] = []
     subscriptions.forEach(in: server.records) { subscription in
-      guard options.includes(account.index.subject(of: subscription)) else { return }
+      guard details.count < most, options.includes(account.index.subject(of: subscription)) else { return }
       details.append(detail(of: subscription, withAccount: true))
     }
     return details

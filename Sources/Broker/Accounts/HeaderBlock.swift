@@ -2,7 +2,7 @@ import CSystem
 
 /// Changes to the header block of a message: `NATS/1.0` line, fields, empty line (FEATURES 1.018, 1.050). Names are
 /// compared byte by byte.
-enum HeaderBlock {
+public enum HeaderBlock {
   static let line: StaticString = "NATS/1.0\r\n"
   private static let lineEnd: [UInt8] = [0x0D, 0x0A]
 

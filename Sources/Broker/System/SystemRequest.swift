@@ -16,8 +16,8 @@ struct SystemRequest: Sendable {
     subject = String(decoding: message.subjectBytes, as: UTF8.self)
     reply = Array(message.replyBytes)
     body = Array(message.bodyBytes[message.headerLength...])
-    encoding = ContentEncoding(
-      accepting: HeaderBlock.value(of: "Accept-Encoding", in: message.bodyBytes[..<message.headerLength]))
+    let header = UnsafeRawBufferPointer(rebasing: message.bodyBytes[..<message.headerLength])
+    encoding = ContentEncoding(accepting: HeaderBlock.value(of: "Accept-Encoding", in: header) ?? "")
     account = request.account
     worker = request.worker
   }

@@ -1,3 +1,4 @@
+import Broker
 import Bytes
 import Configuration
 import Crypto
@@ -100,7 +101,7 @@ extension StreamRunner {
 
   /// The identity that a request is meant for; nil when it tells none.
   private func claimedIdentity(_ request: APIRequest) -> String? {
-    request.header.withUnsafeBytes { headerValue("Nats-Stream-Identity", in: $0) }
+    request.header.withUnsafeBytes { HeaderBlock.value(of: "Nats-Stream-Identity", in: $0) }
   }
 
   /// Consumers that other streams make to read this one.

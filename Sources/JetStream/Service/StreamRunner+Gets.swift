@@ -240,29 +240,8 @@ extension [UInt8] {
 
 /// Whether a request's header asks for a level of the API that this server does not have (FEATURES 5.084).
 func refusesRequiredLevel(_ header: UnsafeRawBufferPointer) -> Bool {
-  guard let value = headerValue("Nats-Required-Api-Level", in: header) else { return false }
+  guard let value = HeaderBlock.value(of: "Nats-Required-Api-Level", in: header) else { return false }
   return AssetMetadata.refusesRequiredLevel(value)
-}
-
-/// The first value of a field, without the blanks around it; nil without the field.
-func headerValue(_ name: StaticString, in header: UnsafeRawBufferPointer) -> String? {
-  let length = name.utf8CodeUnitCount
-  guard header.count > length + 12 else { return nil }
-  var line = 0
-  while line < header.count {
-    guard let end = header[line...].firstIndex(of: 0x0A) else { return nil }
-    if end - line > length, header[line + length] == UInt8(ascii: ":"),
-      header[line..<(line + length)].elementsEqual(UnsafeBufferPointer(start: name.utf8Start, count: length))
-    {
-      var start = line + length + 1
-      var stop = end
-      while start < stop, header[start] == 0x20 { start += 1 }
-      while stop > start, header[stop - 1] == 0x0D || header[stop - 1] == 0x20 { stop -= 1 }
-      return String(decoding: header[start..<stop], as: UTF8.self)
-    }
-    line = end + 1
-  }
-  return nil
 }
 
 extension UnsafeRawBufferPointer {

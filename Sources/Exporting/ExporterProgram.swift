@@ -20,6 +20,7 @@ public final class ExporterProgram: @unchecked Sendable {
   private let servers: [MonitoredServer]
   private let authentication: ScrapeAuthentication
   private var http: HTTPServer?
+  private var renewal: CertificateRenewal?
   private var running: [Scrape] = []
   private var answered: [Int: Int] = [200: 0, 500: 0, 503: 0]
   private var inFlight = 0
@@ -42,14 +43,7 @@ public final class ExporterProgram: @unchecked Sendable {
   public func start() throws -> SocketAddress {
     var settings = HTTPServer.Options()
     settings.maximumConnections = 256
-    if !options.certificateFile.isEmpty {
-      var parameters = TLSParameters()
-      parameters.certificateFile = options.certificateFile
-      parameters.keyFile = options.keyFile
-      parameters.authorityFile = options.authorityFile
-      parameters.verifiesClients = !options.authorityFile.isEmpty
-      settings.tls = try TLSContext(.server, parameters)
-    }
+    settings.tls = try options.scrapeTLS()
     settings.reportsError = { [logger] in logger.debug($0) }
     let router = routes()
     let http = HTTPServer(loop: loop, options: settings) { router.route($0, $1) }
@@ -66,6 +60,10 @@ public final class ExporterProgram: @unchecked Sendable {
       logger.warning("\(servers.count) servers in one exporter: one beside each server scales and fails better")
     }
     for server in servers where server.needsIdentity { identify(server) }
+    renewal = CertificateRenewal(of: options, loop: loop, logger: logger) { [options, client] in
+      if let context = try options.scrapeTLS() { http.renew(tls: context) }
+      if let context = try options.serverTLS() { client.renew(tls: context) }
+    }
     becomeIdle()
     return bound
   }
@@ -73,6 +71,7 @@ public final class ExporterProgram: @unchecked Sendable {
   /// Stops listening, lets answers end for a moment, and stops the loop.
   public func stop() {
     logger.info("Exporter stops")
+    renewal?.stop()
     guard let http else { return loop.stop() }
     http.stop(graceNanoseconds: 1_000_000_000) { [loop] in loop.stop() }
   }

@@ -8,21 +8,26 @@ final class MonitoringClient: @unchecked Sendable {
     let body: AnswerBytes
   }
 
-  private let client: HTTPClient
+  private let loop: EventLoop
+  private var settings = HTTPClient.Options()
+  private var client: HTTPClient
   private let maximumAnswerBytes: Int
 
   init(loop: EventLoop, options: ExporterOptions) throws {
-    var settings = HTTPClient.Options()
     // One server is asked for a few things at a time, so that its slow ones do not hold up the others.
     settings.maximumConnectionsPerHost = 8
     settings.maximumWaiting = 64 * max(16, options.targets.count)
-    if !options.serverAuthorityFile.isEmpty {
-      var parameters = TLSParameters()
-      parameters.authorityFile = options.serverAuthorityFile
-      settings.tls = try TLSContext(.client, parameters)
-    }
+    settings.tls = try options.serverTLS()
+    self.loop = loop
     client = HTTPClient(loop: loop, options: settings)
     maximumAnswerBytes = options.maximumAnswerBytes
+  }
+
+  /// Servers are verified by these authorities from the next connection on.
+  func renew(tls: TLSContext) {
+    client.closeIdleConnections()
+    settings.tls = tls
+    client = HTTPClient(loop: loop, options: settings)
   }
 
   /// Gets base path and target from the server. `completed` is called once, on the loop, unless the call is cancelled

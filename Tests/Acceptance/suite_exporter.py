@@ -531,6 +531,18 @@ def scrape_tls(context):
     with Exporter(context, *arguments, "http://127.0.0.1:1") as exporter:
         expect(exporter.scheme, "https", "scheme")
         expect(exporter.get(context=trusting)[0], 200, "status")
+        # Renewed: half of it is no certificate, and the old one stays.
+        old = (files / "server.pem").read_bytes()
+        certificates.make(files)
+        renewed = ssl.create_default_context(cafile=f"{files}/ca.pem")
+        check((files / "server.pem").read_bytes() != old, "the certificate is the old one")
+        suite.wait_until(lambda: status_of(exporter, renewed) == 200, 10, "the new certificate is served")
+        (files / "server.key").write_text("not yet")
+        suite.wait_until(lambda: "cannot be used" in exporter.log(), 10, "what is wrong is told")
+        expect(exporter.get(context=renewed)[0], 200, "status while the key is being written")
+        certificates.make(files)
+        trusting = ssl.create_default_context(cafile=f"{files}/ca.pem")
+        suite.wait_until(lambda: status_of(exporter, trusting) == 200, 10, "the newest certificate is served")
     with Exporter(context, *arguments, "-tlscacert", f"{files}/ca.pem", "http://127.0.0.1:1") as exporter:
         try:
             exporter.get(context=trusting)
@@ -539,6 +551,14 @@ def scrape_tls(context):
             pass
         trusting.load_cert_chain(f"{files}/client.pem", f"{files}/client.key")
         expect(exporter.get(context=trusting)[0], 200, "status with a certificate")
+
+
+def status_of(exporter, trusting):
+    """0 for a certificate that is not trusted."""
+    try:
+        return exporter.get(context=trusting)[0]
+    except OSError:
+        return 0
 
 
 def authentication(context):

@@ -238,6 +238,26 @@ private final class Followed {
     electors[1].stop()
   }
 
+  /// A controller with ten thousand things to write must not lose its Lease over them.
+  @Test func aLeaseDoesNotWaitBehindOtherRequests() throws {
+    let server = try FakeServer()
+    let client = server.client()
+    // Answers that do not end take every connection there is for requests; more wait.
+    var request = ResourceRequest.watch(.secrets, .init(), after: "1", seconds: 60)
+    request.isUrgent = false
+    for _ in 0..<20 { client.send(request) { _ in } }
+    let isBusy = Collected<Bool>()
+    #expect(isBusy.wait { _ in server.paths.count == 8 })
+    let told = Collected<String>()
+    var settings = LeaderElection.Settings(identity: "a")
+    settings.renewDeadlineNanoseconds = 1_000_000_000
+    let elector = LeaseElector(
+      client: client, lease: ObjectKey(namespace: "n", name: "l"), settings: settings, receive: { told.add("\($0)") })
+    elector.start()
+    #expect(told.wait { $0 == ["began"] })
+    elector.stop()
+  }
+
   @Test func eventsAreCountedUpAndMadeAnewWhenGone() throws {
     let server = try FakeServer()
     for _ in 0..<2 { server.script(201, "{}") }

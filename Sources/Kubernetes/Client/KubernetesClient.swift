@@ -8,7 +8,7 @@ import Reactor
 public final class KubernetesClient: @unchecked Sendable {
   public typealias Answer = @Sendable (Result<[UInt8], KubernetesError>) -> Void
 
-  /// Requests at a time, beside watches; more wait. So a controller with much to do does not flood the server.
+  /// Requests at a time, beside watches and Leases; more wait. So a controller with much to do does not flood the server.
   private static let requestConnections = 8
   /// Requests that wait; more fail with `unreachable`.
   private static let waitingRequests = 16384
@@ -19,8 +19,8 @@ public final class KubernetesClient: @unchecked Sendable {
   private let background: BackgroundQueue
   private let credentials: CredentialSource
   private var tls: ClientTLS?
-  /// Requests and watches apart: a watch holds its connection.
-  private var clients: (requests: HTTPClient, watches: HTTPClient)?
+  /// Requests that may wait apart from what may not: a watch holds its connection, a Lease ends.
+  private var clients: (waiting: HTTPClient, urgent: HTTPClient)?
   /// Nothing has answered since the last failure to get through.
   private var isAway = false
   private var returned: [ObjectIdentifier: () -> Void] = [:]
@@ -74,7 +74,7 @@ public final class KubernetesClient: @unchecked Sendable {
   }
 
   private func once(_ request: ResourceRequest, isSecond: Bool = false, _ completed: @escaping Answer) {
-    prepare(request, isWatch: false) { prepared in
+    prepare(request) { prepared in
       switch prepared {
       case .failure(let error): completed(.failure(error))
       case .success(let (client, message, credential)):
@@ -143,7 +143,7 @@ public final class KubernetesClient: @unchecked Sendable {
   func stream(_ request: ResourceRequest, receive: @escaping @Sendable (StreamEvent) -> Void) -> KubernetesStream {
     let stream = KubernetesStream(client: self, receive: receive)
     loop.submit {
-      self.prepare(request, isWatch: true) { prepared in
+      self.prepare(request) { prepared in
         switch prepared {
         case .failure(let error): stream.end(error)
         case .success(let (client, message, credential)): stream.start(client, message, credential)
@@ -160,22 +160,21 @@ public final class KubernetesClient: @unchecked Sendable {
   private typealias Prepared = (client: HTTPClient, message: HTTPClientRequest, credential: Credential)
 
   private func prepare(
-    _ request: ResourceRequest, isWatch: Bool,
-    _ completed: @escaping @Sendable (Result<Prepared, KubernetesError>) -> Void
+    _ request: ResourceRequest, _ completed: @escaping @Sendable (Result<Prepared, KubernetesError>) -> Void
   ) {
     credentials.credential { answer in
       switch answer {
       case .failure(let problem): completed(.failure(.configuration("\(problem)")))
       case .success(let credential):
         let clients = self.connections(credential)
-        let client = isWatch ? clients.watches : clients.requests
+        let client = request.isUrgent ? clients.urgent : clients.waiting
         completed(.success((client, self.message(request, credential), credential)))
       }
     }
   }
 
   /// Connections of the credential's TLS; those of an older one end with their requests.
-  private func connections(_ credential: Credential) -> (requests: HTTPClient, watches: HTTPClient) {
+  private func connections(_ credential: Credential) -> (waiting: HTTPClient, urgent: HTTPClient) {
     if let clients, tls == credential.tls { return clients }
     var options = HTTPClient.Options()
     options.tls = credential.tls?.context
@@ -186,14 +185,14 @@ public final class KubernetesClient: @unchecked Sendable {
     options.collectedBodyBytes = KubernetesLimits.answerBytes
     options.maximumWaiting = Self.waitingRequests
     options.maximumConnectionsPerHost = Self.requestConnections
-    let requests = HTTPClient(loop: loop, options: options, lookups: background)
+    let waiting = HTTPClient(loop: loop, options: options, lookups: background)
     options.maximumConnectionsPerHost = KubernetesLimits.connections - Self.requestConnections
-    let watches = HTTPClient(loop: loop, options: options, lookups: background)
-    clients?.requests.closeIdleConnections()
-    clients?.watches.closeIdleConnections()
-    clients = (requests, watches)
+    let urgent = HTTPClient(loop: loop, options: options, lookups: background)
+    clients?.waiting.closeIdleConnections()
+    clients?.urgent.closeIdleConnections()
+    clients = (waiting, urgent)
     tls = credential.tls
-    return (requests, watches)
+    return (waiting, urgent)
   }
 
   private func message(_ request: ResourceRequest, _ credential: Credential) -> HTTPClientRequest {

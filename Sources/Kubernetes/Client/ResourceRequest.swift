@@ -38,6 +38,8 @@ public struct ResourceRequest: Sendable {
   private(set) var isRepeatable: Bool
   /// For the whole request; nil for watches.
   public var timeoutNanoseconds: Int64? = 30_000_000_000
+  /// Sent at once, whatever else waits.
+  var isUrgent = false
   /// Attempts when the server cannot answer now (`RequestRetry`); 1 for none but the first.
   public var attempts = 5
 
@@ -124,6 +126,7 @@ public struct ResourceRequest: Sendable {
       ]
     request.timeoutNanoseconds = nil
     request.attempts = 1
+    request.isUrgent = true
     return request
   }
 

@@ -130,10 +130,11 @@ public final class LeaseElector: @unchecked Sendable {
     perform(election.failed(error, now: now))
   }
 
-  /// Retries are the election's.
+  /// Retries are the election's, and a Lease cannot wait.
   private func patient(_ request: ResourceRequest) -> ResourceRequest {
     var request = request
     request.attempts = 1
+    request.isUrgent = true
     request.timeoutNanoseconds = settings.renewDeadlineNanoseconds / 2
     return request
   }

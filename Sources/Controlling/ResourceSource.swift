@@ -140,6 +140,11 @@ public struct SecretIdentity: Hashable, Sendable, CustomStringConvertible {
   }
 
   public var description: String { "\(namespace)/\(name)" }
+
+  /// Those that an Account of this namespace names.
+  public static func named(by account: AccountSettings, in namespace: String) -> Set<SecretIdentity> {
+    Set(account.secretNames.map { SecretIdentity(namespace: namespace, name: $0) })
+  }
 }
 
 /// Why a source did not do what it was asked.

@@ -211,10 +211,8 @@ public final class KubernetesSource: ResourceSource, @unchecked Sendable {
 
   private func noteSecrets(_ delivered: DeliveredResource) {
     guard let account = delivered.resource.flatMap(AccountSettings.init) else { return }
-    let references = [account.credentials, account.nkey, account.tls, account.token, account.user]
-    let names = references.compactMap { $0?.secret }
     let before = accountSecrets[delivered.identity] ?? []
-    let named = Set(names.map { SecretIdentity(namespace: delivered.identity.namespace, name: $0) })
+    let named = SecretIdentity.named(by: account, in: delivered.identity.namespace)
     accountSecrets[delivered.identity] = named
     if !before.subtracting(named).isEmpty { secrets.keep(only: Set(accountSecrets.values.joined())) }
   }

@@ -31,7 +31,7 @@ import topology  # noqa: E402
 EVERYTHING = ["-varz", "-connz", "-subz", "-routez", "-gatewayz", "-leafz", "-accstatz", "-accountz", "-healthz",
               "-jsz=all"]
 BCRYPT = "$2b$04$ze7hbZ2YPSqr5rPnLMBU..BX5BSQlwY7WXZjlfcl3ESjIZsT3xQSC"  # of "s3cret"
-# What the issue asks for.
+# What is promised.
 SCRAPE_SECONDS = 1.0
 SCRAPE_KILOBYTES = 64 * 1024
 IDLE_KILOBYTES = 8 * 1024

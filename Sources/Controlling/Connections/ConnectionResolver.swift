@@ -90,8 +90,7 @@ private struct AccountOverlay {
   let secrets: [SecretIdentity: Result<[String: [UInt8]], SourceError>]
 
   mutating func apply(_ account: AccountSettings, to connection: inout ResolvedConnection) throws(Problem) {
-    let references = [account.tls, account.credentials, account.nkey, account.user, account.token]
-    let missing = Set(references.compactMap { $0?.secret.map(identity) }).filter { secrets[$0] == nil }
+    let missing = account.secretNames.map(identity).filter { secrets[$0] == nil }
     guard missing.isEmpty else { throw .needs(missing.sorted { $0.name < $1.name }) }
     if !account.servers.isEmpty { connection.servers = account.servers }
     if account.startsWithTLS { connection.startsWithTLS = true }

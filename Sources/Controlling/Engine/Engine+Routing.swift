@@ -48,7 +48,7 @@ extension Engine {
     guard let resource = record.resource, let asset = record.asset else { return }
     let settings = resource.connection
     let account = settings.accountIdentity.flatMap { records[$0]?.resource }.flatMap(AccountSettings.init)
-    record.secrets = account.map { secretsNamed(by: $0, in: settings.namespace) } ?? []
+    record.secrets = account.map { SecretIdentity.named(by: $0, in: settings.namespace) } ?? []
     switch resolver.resolve(settings, account: account, secrets: secrets) {
     case .resolved(let connection): join(record, SiteKey(connection: connection, domain: settings.domain), asset)
     case .needs(let missing):

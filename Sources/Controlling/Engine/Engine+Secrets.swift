@@ -2,11 +2,6 @@ import Reconciliation
 
 /// The Secrets that Accounts name: what they hold is kept as long as one names them, and the source tells of changes.
 extension Engine {
-  func secretsNamed(by account: AccountSettings, in namespace: String) -> Set<SecretIdentity> {
-    let references = [account.tls, account.credentials, account.nkey, account.user, account.token]
-    return Set(references.compactMap { $0?.secret }.map { SecretIdentity(namespace: namespace, name: $0) })
-  }
-
   func ask(for missing: [SecretIdentity]) {
     for secret in missing where secretsAsked.insert(secret).inserted {
       source.secret(secret) { [weak self] answer in
@@ -36,7 +31,7 @@ extension Engine {
     var named: Set<SecretIdentity> = []
     for record in records.values where record.identity.kind == .account {
       guard let account = record.resource.flatMap(AccountSettings.init) else { continue }
-      named.formUnion(secretsNamed(by: account, in: record.identity.namespace))
+      named.formUnion(SecretIdentity.named(by: account, in: record.identity.namespace))
     }
     return named
   }

@@ -19,16 +19,7 @@ public struct ClusterDiscovery: Sendable {
 
   /// With the environment of this process.
   public init() {
-    var environment: [String: String] = [:]
-    var position = environ
-    while let entry = position.pointee {
-      let text = String(cString: entry)
-      if let equals = text.firstIndex(of: "=") {
-        environment[String(text[..<equals])] = String(text[text.index(after: equals)...])
-      }
-      position += 1
-    }
-    self.environment = environment
+    self.init(environment: ProcessEnvironment.variables)
   }
 
   /// Reads files. Every error names the file and what would be right.

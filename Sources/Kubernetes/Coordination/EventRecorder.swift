@@ -37,7 +37,7 @@ public final class EventRecorder: @unchecked Sendable {
   private var now: Int64 { client.loop.clock.wallNanoseconds() }
 
   private func perform(_ action: EventSeries.Action, _ event: ObjectEvent, mayRecreate: Bool) {
-    let namespace = event.object.key.namespace.isEmpty ? "default" : event.object.key.namespace
+    let namespace = event.object.eventNamespace
     let request: ResourceRequest
     switch action {
     case .create(_, let body): request = .create(.events, namespace: namespace, body)

@@ -14,6 +14,9 @@ public struct ObjectReference: Sendable, Hashable {
     self.key = key
     self.uid = uid
   }
+
+  /// Where Events about it stand.
+  var eventNamespace: String { key.namespace.isEmpty ? "default" : key.namespace }
 }
 
 /// What happened to an object, for `kubectl get events`.
@@ -140,11 +143,9 @@ struct EventSeries: Sendable {
 
   private func body(_ event: ObjectEvent, _ series: Series, _ time: Timestamp) -> JSONValue {
     let object = event.object
-    // Events about things without a namespace stand in this one.
-    let namespace = object.key.namespace.isEmpty ? "default" : object.key.namespace
     return .object([
       "apiVersion": .string("v1"), "kind": .string("Event"),
-      "metadata": .object(["name": .string(series.name), "namespace": .string(namespace)]),
+      "metadata": .object(["name": .string(series.name), "namespace": .string(object.eventNamespace)]),
       "involvedObject": .object([
         "apiVersion": .string(object.apiVersion), "kind": .string(object.kind),
         "namespace": .string(object.key.namespace), "name": .string(object.key.name), "uid": .string(object.uid),

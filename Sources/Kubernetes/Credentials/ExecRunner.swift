@@ -79,9 +79,11 @@ enum ExecRunner {
     posix_spawnattr_setsigdefault(&attributes, &all)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
 
-    let added = plugin.environment + [("KUBERNETES_EXEC_INFO", plugin.execInfo)]
+    var variables = ProcessEnvironment.variables
+    for (name, value) in plugin.environment { variables[name] = value }
+    variables["KUBERNETES_EXEC_INFO"] = plugin.execInfo
     let arguments = CStrings([plugin.command] + plugin.arguments)
-    let environment = CStrings(inherited(without: added.map(\.name)) + added.map { "\($0.name)=\($0.value)" })
+    let environment = CStrings(variables.map { "\($0.key)=\($0.value)" })
     var child = pid_t()
     let code = withExtendedLifetime((arguments, environment)) {
       posix_spawnp(&child, plugin.command, &actions, &attributes, arguments.pointers, environment.pointers)
@@ -91,17 +93,6 @@ enum ExecRunner {
       throw problem(plugin, "\(SystemError("start", code: code))\(hint)")
     }
     return child
-  }
-
-  private static func inherited(without names: [String]) -> [String] {
-    var result: [String] = []
-    var position = environ
-    while let entry = position.pointee {
-      let text = String(cString: entry)
-      if !names.contains(where: { text.hasPrefix($0 + "=") }) { result.append(text) }
-      position += 1
-    }
-    return result
   }
 
   /// All until the end; not whole at the deadline and above the limit.

@@ -98,6 +98,11 @@ public struct AccountSettings: Equatable, Sendable {
     startsWithTLS = resource.specification["tlsFirst"]?.bool ?? false
   }
 
+  /// The Secrets that hold a part of it, in the namespace of the Account.
+  public var secretNames: Set<String> {
+    Set([tls, credentials, nkey, user, token].compactMap { $0?.secret })
+  }
+
   private static func reference(_ resource: Resource, _ field: String) -> Reference? {
     guard let object = resource.specification[field]?.object else { return nil }
     var values: [String: String] = [:]

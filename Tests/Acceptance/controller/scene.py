@@ -199,6 +199,11 @@ class Controller:
             self.kill()
 
 
+def start(context, server, folder, *arguments):
+    """A controller on a folder, for this server."""
+    return Controller(context, "-s", server.url(), "--manifests", folder, *arguments)
+
+
 class Admin:
     """A client of the server, on a thread of its own: its calls block."""
 

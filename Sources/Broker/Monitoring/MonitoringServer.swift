@@ -132,7 +132,8 @@ final class MonitoringServer: @unchecked Sendable {
       monitor.requests.add("/metrics")
       let prefix = request.head.query["prefix"]
       guard prefix.isEmpty || LabelSet.name(from: prefix) == prefix else {
-        responder.respond(.text("invalid prefix \(quoted(prefix)): metric names have letters, digits and _", status: 400))
+        responder.respond(
+          .text("invalid prefix \(quoted(prefix)): metric names have letters, digits and _", status: 400))
         return
       }
       MetricsPage(monitor, prefix: prefix, request, responder).gather()

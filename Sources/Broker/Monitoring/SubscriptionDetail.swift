@@ -40,12 +40,16 @@ extension Connection {
 
   /// All subscriptions, in no particular order. Owner loop.
   ///
-  /// - Parameter limit: most that are listed.
-  func subscriptionDetails(withAccount: Bool = false, limit: Int = .max) -> [SubscriptionDetail] {
+  /// - Parameters:
+  ///   - limit: most that are listed.
+  ///   - isWanted: by subject; nil for all.
+  func subscriptionDetails(
+    withAccount: Bool = false, limit: Int = .max, where isWanted: (([UInt8]) -> Bool)? = nil
+  ) -> [SubscriptionDetail] {
     var details: [SubscriptionDetail] = []
-    details.reserveCapacity(min(limit, Int(subscriptions.count)))
     subscriptions.forEach(in: server.records) { subscription in
-      if details.count < limit { details.append(detail(of: subscription, withAccount: withAccount)) }
+      guard details.count < limit, isWanted?(account.index.subject(of: subscription)) ?? true else { return }
+      details.append(detail(of: subscription, withAccount: withAccount))
     }
     return details
   }

@@ -141,7 +141,8 @@ extension Monitor {
     // No connection need list more than that, however many it has.
     let most = first + (end - start)
     ConnectionSurvey<(UInt64, [SubscriptionDetail])>.run(server, only: wanted) { connection in
-      (connection.identifier, connection.listSubscriptions(options, most))
+      let details = connection.subscriptionDetails(withAccount: true, limit: most) { options.includes($0) }
+      return (connection.identifier, details)
     } completion: { [self] lists in
       var found = start < own.count ? own : []
       for list in lists.sorted(by: { $0.0 < $1.0 }) { found += list.1 }
@@ -172,15 +173,5 @@ extension Connection {
       if options.includes(account.index.subject(of: subscription)) { count += 1 }
     }
     return count
-  }
-
-  /// Owner loop.
-  fileprivate func listSubscriptions(_ options: SubszOptions, _ most: Int) -> [SubscriptionDetail] {
-    var details: [SubscriptionDetail] = []
-    subscriptions.forEach(in: server.records) { subscription in
-      guard details.count < most, options.includes(account.index.subject(of: subscription)) else { return }
-      details.append(detail(of: subscription, withAccount: true))
-    }
-    return details
   }
 }

@@ -153,26 +153,24 @@ enum FeatureFlags {
 }
 
 extension JSONWriter {
-  /// Sorted by key; left out when empty.
   mutating func map(_ name: StaticString, _ members: [String: String]) {
-    if members.isEmpty { return }
-    key(name)
-    beginObject()
-    for (name, value) in members.sorted(by: { $0.key < $1.key }) {
-      key(name)
-      self.value(value)
-    }
-    endObject()
+    map(name, members) { $0.value($1) }
+  }
+
+  mutating func flags(_ name: StaticString, _ members: [String: Bool]) {
+    map(name, members) { $0.value($1) }
   }
 
   /// Sorted by key; left out when empty.
-  mutating func flags(_ name: StaticString, _ members: [String: Bool]) {
+  private mutating func map<Value>(
+    _ name: StaticString, _ members: [String: Value], _ write: (inout JSONWriter, Value) -> Void
+  ) {
     if members.isEmpty { return }
     key(name)
     beginObject()
     for (name, value) in members.sorted(by: { $0.key < $1.key }) {
       key(name)
-      self.value(value)
+      write(&self, value)
     }
     endObject()
   }

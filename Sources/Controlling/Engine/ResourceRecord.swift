@@ -70,13 +70,12 @@ final class ResourceRecord: @unchecked Sendable {
     return !isSame
   }
 
-  /// Another replica leads from here on: what is true of the asset, and what was said about it, is that one's to say.
+  /// Another replica leads from here on: where the asset is, and what was said about it, is that one's to say.
   func abandon() {
     route = .none
     claimed = nil
     reported = nil
     answerHash = nil
-    settled = nil
   }
 
   /// A controller before us left this when it was through: where the manifest is silent, the server was right then.

@@ -117,7 +117,7 @@ private struct Selection {
       guard let nanoseconds = try? GoDuration.parse(text), nanoseconds > 0 else {
         throw FlagReader.Failure(text: "invalid value \"\(text)\" for flag -scrape_timeout: parse error")
       }
-      given.scrapeTimeoutNanoseconds = nanoseconds
+      given.scrapeTimeoutNanoseconds = min(nanoseconds, FlagReader.longestNanoseconds)
     default: break
     }
   }

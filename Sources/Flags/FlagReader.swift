@@ -21,6 +21,9 @@ public struct FlagReader {
     case text(String)
   }
 
+  /// Times beyond ten years mean these: sums with the clock's time stay numbers.
+  public static let longestNanoseconds: Int64 = 87_600 * 3_600_000_000_000
+
   private var rest: ArraySlice<String>
   private let kinds: [String: Kind]
 

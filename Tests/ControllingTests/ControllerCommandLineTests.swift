@@ -20,6 +20,12 @@ import Testing
     }
   }
 
+  @Test func timesBeyondAllMeasureAreTenYears() throws {
+    let options = try options("-s nats://a -sync-interval=2562047h47m -timeout=2562047h47m")
+    #expect(options.syncIntervalNanoseconds == 87_600 * 3_600_000_000_000)
+    #expect(options.timeoutNanoseconds == options.syncIntervalNanoseconds)
+  }
+
   @Test func defaults() throws {
     let options = try options("-s nats://a")
     #expect(options.command == .run && options.usesKubernetes && options.connection.servers == ["nats://a"])

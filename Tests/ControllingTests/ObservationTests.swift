@@ -99,6 +99,23 @@ import Testing
     #expect(observation.unknown.isEmpty == (isFatal || error.errorCode == 10059))
   }
 
+  @Test func numbersThatNoServerHasDoNoHarm() {
+    var observation = Observation([.stream("A"), .stream("B"), .stream("C"), .consumer(stream: "A", name: "c")])
+    let most = JSONValue(Int64.max)
+    let stream: JSONValue = .object([
+      "config": .object(["name": .string("A")]), "state": .object(["consumer_count": most]),
+    ])
+    while let query = observation.next() {
+      switch query {
+      case .streamPage(0):
+        observation.take(
+          query, .success(.object(["total": most, "limit": most, "streams": .array([stream])])))
+      default: observation.take(query, .success(stream))
+      }
+    }
+    #expect(observation.isDone && observation.state.configurations[.stream("A")] != nil)
+  }
+
   @Test func aListOfConsumersThatChangesIsReadAnew() {
     let server = server(streams: 1, consumers: 600)
     var observation = Observation([], everything: true)

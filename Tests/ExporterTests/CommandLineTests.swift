@@ -17,6 +17,11 @@ import Testing
     ExporterCommandLine.decide(line.split(separator: " ").map(String.init), program: "exporter")
   }
 
+  @Test func aTimeoutBeyondAllMeasureIsTenYears() throws {
+    #expect(
+      try options("-varz -scrape_timeout 2562047h47m http://h").scrapeTimeoutNanoseconds == 87_600 * 3_600_000_000_000)
+  }
+
   @Test func defaults() throws {
     let options = try options("-varz http://localhost:8222")
     #expect(options.port == 7777 && options.address == "0.0.0.0" && options.path == "/metrics")

@@ -156,6 +156,11 @@ import Testing
     let second1 = Credential(token: "2")
     state.take(second1)
     #expect(state.refuse(first, now: 61 * second) && state.usable(now: 61 * second) == second1)
+    // Times that no clock can show.
+    for (end, isUsable) in [(Int64.min, false), (Int64.max, true)] {
+      state.take(Credential(token: "e", expires: end))
+      #expect((state.usable(now: 70 * second) != nil) == isUsable)
+    }
     // Files are read again after a while; while they cannot be read, what they said goes on to count.
     let file = Credential(token: "3", rereads: 160 * second)
     state.take(file)

@@ -135,7 +135,7 @@ struct Observation {
     let pageSize = max(1, page["limit"]?.int64 ?? Self.pageSize)
     let read = offset + Int64(items.count)
     let missing = missingStreams.filter { unknown[.stream($0)] == nil }
-    let pagesLeft = items.isEmpty ? 0 : (max(0, total - read) + pageSize - 1) / pageSize
+    let pagesLeft = items.isEmpty ? 0 : Self.pages(max(0, total - read), of: pageSize)
     if pagesLeft > 0, wantsEverything || pagesLeft <= missing.count {
       waiting.append(.streamPage(read))
     } else {
@@ -143,6 +143,10 @@ struct Observation {
       // In an account of very many streams the few that are wanted are asked for one by one.
       if pagesLeft > 0 { waiting += missing.sorted().map { .streamInfo($0) } }
     }
+  }
+
+  private static func pages(_ count: Int64, of size: Int64) -> Int64 {
+    count / size + (count % size == 0 ? 0 : 1)
   }
 
   private mutating func takeConsumerPage(_ page: JSONValue, _ stream: String, _ offset: Int64) {
@@ -210,8 +214,7 @@ struct Observation {
     for (stream, count) in consumerCounts.sorted(by: { $0.key < $1.key }) where count > 0 {
       let wanted = wantedConsumers[stream] ?? []
       guard wantsEverything || !wanted.isEmpty else { continue }
-      let pages = (count + Self.pageSize - 1) / Self.pageSize
-      if wantsEverything || pages <= wanted.count {
+      if wantsEverything || Self.pages(count, of: Self.pageSize) <= wanted.count {
         waiting.append(.consumerPage(stream: stream, 0))
       } else {
         waiting += wanted.sorted().map { .consumerInfo(stream: stream, name: $0) }

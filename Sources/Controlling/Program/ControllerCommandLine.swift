@@ -117,7 +117,7 @@ private struct Selection {
     guard nanoseconds >= minimum else {
       throw invalid(text, name, "at least \(GoDuration.string(nanoseconds: minimum))")
     }
-    return nanoseconds
+    return min(nanoseconds, FlagReader.longestNanoseconds)
   }
 
   private func invalid(_ text: String, _ name: String, _ reason: String) -> FlagReader.Failure {

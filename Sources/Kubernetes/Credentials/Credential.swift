@@ -44,7 +44,7 @@ struct CredentialState: Sendable {
   /// The credential to use, or nil when it must be got first. - Parameter now: nanoseconds since 1970.
   func usable(now: Int64) -> Credential? {
     guard let current, !isRefused else { return nil }
-    if let expires = current.expires, now >= expires - Self.earlyNanoseconds { return nil }
+    if let expires = current.expires, now + Self.earlyNanoseconds >= expires { return nil }
     if let rereads = current.rereads, now >= rereads { return nil }
     return current
   }

@@ -218,6 +218,20 @@ private struct World {
     #expect(election.isStopped)
   }
 
+  @Test(arguments: [Int64(Int32.max), Int64.max]) func aLeaseThatHasChangedHandsTooOftenIsTakenAllTheSame(
+    _ transitions: Int64
+  ) {
+    var election = LeaderElection(.init(identity: "me"))
+    _ = election.start(now: 0)
+    var record = LeaseRecord()
+    record.transitions = transitions
+    guard case .update(let next, _)? = election.got(record, resourceVersion: "1", now: 0, wall: .zero).first else {
+      Issue.record("not taken")
+      return
+    }
+    #expect(next.holder == "me" && next.transitions == Int64(Int32.max))
+  }
+
   @Test func anAnswerSlowerThanTheDeadlineIsNoLeadership() {
     var election = LeaderElection(.init(identity: "slow"))
     let wall = Timestamp(seconds: 1)

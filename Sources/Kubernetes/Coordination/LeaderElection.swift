@@ -140,7 +140,8 @@ public struct LeaderElection: Sendable {
     var next = renewal(of: record, wall)
     if !isOurs {
       next.acquired = wall
-      next.transitions = record.transitions + 1
+      // The API has 32 bits for it.
+      next.transitions = min(record.transitions, Int64(Int32.max) - 1) + 1
     }
     return actions + write(next, now: now)
   }

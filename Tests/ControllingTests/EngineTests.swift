@@ -326,6 +326,17 @@ import Testing
     #expect(scene.reason(stream) == .ready)
   }
 
+  @Test func whoLeadsNoMoreSaysNothing() {
+    let scene = Scene()
+    scene.source.finalizerError = .unavailable("busy")
+    scene.source.apply(.stream, "orders", "name: ORDERS")
+    scene.engine.start()
+    while scene.source.finalizerRequests == 0 { scene.world.run(seconds: 0.0001) }
+    scene.source.lead(false)
+    scene.world.run(seconds: 60)
+    #expect(scene.source.reports.isEmpty && scene.source.finalizerRequests == 1)
+  }
+
   /// Meanwhile another replica may have said something else.
   @Test func whoLeadsAgainSaysAgainHowThingsAre() {
     let scene = Scene()

@@ -10,8 +10,8 @@ extension Engine {
     source.setFinalizer(isPresent, of: record.identity) { [weak self, weak record] error in
       guard let self, let record else { return }
       record.isChangingFinalizer = false
+      guard self.records[record.identity] === record, self.canWork else { return }
       guard let error else { return self.finalizerChanged(record) }
-      guard self.records[record.identity] === record else { return }
       let message = "the finalizer cannot be \(isPresent ? "added" : "removed"): \(error)"
       self.report(
         record, record.isDeleting ? .finalizing : .errored, message, ResourceEvent(.warning, .failed, message))
@@ -21,7 +21,6 @@ extension Engine {
 
   /// The source delivers the resource again, perhaps it has already.
   private func finalizerChanged(_ record: ResourceRecord) {
-    guard records[record.identity] === record, canWork else { return }
     if !record.isDeleting, record.delivered.hasFinalizer { process(record) }
   }
 

@@ -15,6 +15,7 @@ final class SimulatedSource: ResourceSource, @unchecked Sendable {
   var startsActive = true
   /// Refuses finalizers with this.
   var finalizerError: SourceError?
+  private(set) var finalizerRequests = 0
   private weak var sink: (any ResourceSink)?
 
   init(_ world: SimulatedWorld, finalizers: Bool) {
@@ -90,6 +91,7 @@ final class SimulatedSource: ResourceSource, @unchecked Sendable {
   func setFinalizer(
     _ isPresent: Bool, of identity: ResourceIdentity, completed: @escaping @Sendable (SourceError?) -> Void
   ) {
+    finalizerRequests += 1
     world.soon {
       if let error = self.finalizerError { return completed(error) }
       if var delivered = self.stored[identity] {

@@ -17,6 +17,8 @@ public enum KubernetesLimits {
   public static let answerBytes = 8 << 20
   /// Bytes of one event of a watch. More ends the watch; a list follows.
   public static let watchEventBytes = 8 << 20
+  /// Requests at a time, beside watches and Leases; more wait. So a controller with much to do does not flood the server.
+  public static let requests = 8
   /// Connections to the API server; further requests wait. Each watch holds one.
   public static let connections = 128
   /// Bytes that an exec plugin may print. More is an error.

@@ -22,6 +22,8 @@ final class ReportWriter: @unchecked Sendable {
     var answer: JSONObject?
     var backoff = Backoff(first: 1_000_000_000, most: 60_000_000_000)
     var isBusy = false
+    /// It waits for others.
+    var isQueued = false
   }
 
   private let client: KubernetesClient
@@ -29,6 +31,9 @@ final class ReportWriter: @unchecked Sendable {
   private let replaced: (ResourceKind, JSONValue) -> Void
   private let log: @Sendable (LogLevel, String) -> Void
   private var work: [ResourceIdentity: Work] = [:]
+  /// What cannot be sent at once waits here and not in the client: what is dropped is not sent.
+  private var queue: ArraySlice<ResourceIdentity> = []
+  private var underWay = 0
   private var idle: [@Sendable () -> Void] = []
   private(set) var counts = Counts()
 
@@ -57,6 +62,7 @@ final class ReportWriter: @unchecked Sendable {
   /// Nothing of what waits is written any more: another replica leads.
   func drop() {
     work = work.filter(\.value.isBusy).mapValues { Work(uid: $0.uid, isBusy: true) }
+    queue = []
     tellIdle()
   }
 
@@ -74,13 +80,20 @@ final class ReportWriter: @unchecked Sendable {
   }
 
   private func next(_ identity: ResourceIdentity) {
-    guard let item = work[identity], !item.isBusy else { return }
+    guard let item = work[identity], !item.isBusy, !item.isQueued else { return }
+    guard underWay < KubernetesLimits.requests else {
+      work[identity]?.isQueued = true
+      return queue.append(identity)
+    }
     guard let current = object(identity), current.uid == item.uid, let step = step(item, current) else {
       work[identity] = nil
       return tellIdle()
     }
     work[identity]?.isBusy = true
+    underWay += 1
     client.object(step.request) { result in
+      self.underWay -= 1
+      defer { self.sendQueued() }
       guard self.work[identity]?.uid == item.uid else {
         self.work[identity]?.isBusy = false
         return self.next(identity)
@@ -91,6 +104,13 @@ final class ReportWriter: @unchecked Sendable {
         if step.isStatus, self.work[identity]?.status == item.status { self.work[identity]?.status = nil }
       }
       self.done(identity, isStatus: step.isStatus, result)
+    }
+  }
+
+  private func sendQueued() {
+    while underWay < KubernetesLimits.requests, let identity = queue.popFirst() {
+      work[identity]?.isQueued = false
+      next(identity)
     }
   }
 

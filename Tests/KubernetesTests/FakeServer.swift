@@ -31,6 +31,9 @@ final class FakeServer: @unchecked Sendable {
     var lease: JSONValue?
     /// Answers that stand for a path's last part, `streams`, before what is there: 403, 404.
     var refusals: [String: Int] = [:]
+    /// Changes wait for their answers while this is set.
+    var holdsChanges = false
+    var held: [HTTPResponder] = []
     /// Tokens that are taken; all when empty.
     var tokens: Set<String> = []
   }
@@ -99,6 +102,15 @@ final class FakeServer: @unchecked Sendable {
     state.withLock { state in for watch in state.watches { watch.write(Array((line + "\n").utf8)) } }
   }
 
+  /// Answers the changes that wait.
+  func release() {
+    state.withLock { state in
+      state.holdsChanges = false
+      for responder in state.held { responder.respond(.json(Array("{}".utf8))) }
+      state.held = []
+    }
+  }
+
   func compact() {
     state.withLock { $0.compacted = $0.version }
   }
@@ -138,6 +150,7 @@ final class FakeServer: @unchecked Sendable {
         let next = state.scripted.removeFirst()
         return responder.respond(HTTPResponse(status: next.status, headers: next.headers, body: Array(next.body.utf8)))
       }
+      if state.holdsChanges, request.head.method != "GET" { return state.held.append(responder) }
       if request.head.path.contains("/leases") { return lease(request, responder, &state) }
       let last = String(request.head.path.split(separator: "/").last ?? "")
       if let code = state.refusals[last] {

@@ -169,6 +169,35 @@ private let finalized = #","finalizers":["stream.nats.io/finalizer"]"#
     #expect(writes.wait { _ in scene.server.state.withLock { $0.seen.count { $0.method == "PATCH" } } == 2 })
   }
 
+  /// Another replica leads then.
+  @Test func whatWaitsWhenTheLeadershipEndsIsNotWritten() throws {
+    let names = (10..<30).map { "s\($0)" }
+    let scene = try Scene { server in
+      for name in names {
+        server.putObject(
+          name, Scene.orders("one", version: 5).replacingOccurrences(of: #""orders""#, with: #""\#(name)""#))
+      }
+      server.state.withLock { $0.holdsChanges = true }
+    }
+    #expect(scene.isFollowing())
+    func patches() -> Int { scene.server.state.withLock { $0.seen.count { $0.method == "PATCH" } } }
+    scene.onLoop { scene in
+      for name in names {
+        let identity = ResourceIdentity(.stream, namespace: "n", name: name)
+        scene.source.report(ResourceReport(identity, ResourceStatus(.ready, "m", observedGeneration: 1)))
+      }
+    }
+    let told = Collected<Bool>()
+    #expect(told.wait { _ in patches() == 8 })
+    scene.onLoop { scene in
+      scene.source.writer.drop()
+      scene.server.release()
+      scene.source.stop { told.add(true) }
+    }
+    #expect(told.wait { $0 == [true] })
+    #expect(patches() == 8)
+  }
+
   @Test func aStatusIsNotWrittenIntoAnotherObjectOfTheName() throws {
     let scene = try Scene { $0.putObject("orders", Scene.orders("one", version: 5)) }
     #expect(scene.isFollowing())

@@ -8,8 +8,6 @@ import Reactor
 public final class KubernetesClient: @unchecked Sendable {
   public typealias Answer = @Sendable (Result<[UInt8], KubernetesError>) -> Void
 
-  /// Requests at a time, beside watches and Leases; more wait. So a controller with much to do does not flood the server.
-  private static let requestConnections = 8
   /// Requests that wait; more fail with `unreachable`.
   private static let waitingRequests = 16384
 
@@ -184,9 +182,9 @@ public final class KubernetesClient: @unchecked Sendable {
     options.idleTimeoutNanoseconds = 60_000_000_000
     options.collectedBodyBytes = KubernetesLimits.answerBytes
     options.maximumWaiting = Self.waitingRequests
-    options.maximumConnectionsPerHost = Self.requestConnections
+    options.maximumConnectionsPerHost = KubernetesLimits.requests
     let waiting = HTTPClient(loop: loop, options: options, lookups: background)
-    options.maximumConnectionsPerHost = KubernetesLimits.connections - Self.requestConnections
+    options.maximumConnectionsPerHost = KubernetesLimits.connections - KubernetesLimits.requests
     let urgent = HTTPClient(loop: loop, options: options, lookups: background)
     clients?.waiting.closeIdleConnections()
     clients?.urgent.closeIdleConnections()

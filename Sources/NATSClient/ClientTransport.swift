@@ -19,6 +19,9 @@ final class ClientTransport: EventSource, @unchecked Sendable {
   private let loop: EventLoop
   private let report: (Event) -> Void
   private var addresses: ArraySlice<SocketAddress>
+  /// For one address: those that are silent leave time for the others.
+  private let shareNanoseconds: Int64
+  private var timer: TimerToken?
   private var address: SocketAddress?
   private var descriptor: Int32 = -1
   private var tls: TLSStream?
@@ -28,9 +31,13 @@ final class ClientTransport: EventSource, @unchecked Sendable {
   private var isFull = false
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
 
-  init(loop: EventLoop, addresses: [SocketAddress], report: @escaping (Event) -> Void) {
+  /// - Parameter timeoutNanoseconds: for all addresses together.
+  init(
+    loop: EventLoop, addresses: [SocketAddress], timeoutNanoseconds: Int64, report: @escaping (Event) -> Void
+  ) {
     self.loop = loop
     self.addresses = addresses[...]
+    shareNanoseconds = timeoutNanoseconds / Int64(max(1, addresses.count))
     self.report = report
     super.init()
   }
@@ -57,6 +64,13 @@ final class ClientTransport: EventSource, @unchecked Sendable {
     interest = .write
     if !loop.add(self, descriptor: descriptor, interest: interest) {
       report(.failed(.connect("dial tcp \(address): \(SystemError("epoll"))")))
+    }
+    // The last one has what is left of the owner's time.
+    guard !addresses.isEmpty else { return }
+    timer = loop.schedule(afterNanoseconds: shareNanoseconds) { [weak self] in
+      guard let self, self.state == .connecting else { return }
+      self.timer = nil
+      self.connectToNext(after: "dial tcp \(address): i/o timeout")
     }
   }
 
@@ -98,6 +112,8 @@ final class ClientTransport: EventSource, @unchecked Sendable {
   }
 
   private func release() {
+    if let timer { loop.cancel(timer) }
+    timer = nil
     tls = nil
     guard descriptor >= 0 else { return }
     loop.remove(self, descriptor: descriptor)
@@ -143,6 +159,8 @@ final class ClientTransport: EventSource, @unchecked Sendable {
       return connectToNext(after: "dial tcp \(name): \(SystemError("connect", code: code))")
     }
     state = .plain
+    if let timer { loop.cancel(timer) }
+    timer = nil
     updateInterest()
     report(.opened)
   }

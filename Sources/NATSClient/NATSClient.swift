@@ -266,7 +266,9 @@ public final class NATSClient: @unchecked Sendable {
   }
 
   private func connect(to addresses: [SocketAddress], as identity: Identity, _ epoch: UInt64) {
-    let transport = ClientTransport(loop: loop, addresses: addresses) { [weak self] event in
+    let transport = ClientTransport(
+      loop: loop, addresses: addresses, timeoutNanoseconds: options.connectTimeoutNanoseconds
+    ) { [weak self] event in
       guard let self, self.session.epoch == epoch else { return }
       switch event {
       case .opened: self.update { $0.opened(identity, self.now) }

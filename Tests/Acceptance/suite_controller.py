@@ -1,4 +1,4 @@
-"""nack-controller on manifests in files, beside a real nats-server, and beside natsd once that has JetStream."""
+"""nack-controller on manifests in files, beside a real nats-server and beside natsd."""
 import re
 import sys
 import time
@@ -49,9 +49,7 @@ def tests(context):
     alone = [
         (f"500 manifests within {CONVERGE_SECONDS} s, then silence, in 16 MiB", many),
     ]
-    binaries = [("", context.peer)]
-    if scene.has_jetstream(context.server, context.folder):
-        binaries.append(("natsd: ", context.server))
+    binaries = [("", context.peer), ("natsd: ", context.server)]
     declared = [suite.Test(name, lambda f=f: f(context)) for name, f in shared]
     for prefix, binary in binaries:
         # natsd has neither mirrors nor sources yet: with it they are refused, and what needs them runs with the peer only.

@@ -33,20 +33,6 @@ def jetstream_config(folder, extra=""):
     return f'http: "127.0.0.1:-1"\njetstream {{ store_dir: "{folder}/{servers.free_port()}" }}\n{extra}\n'
 
 
-def has_jetstream(binary, folder):
-    """Whether a server starts with JetStream: natsd says when it does not do that yet."""
-    server = servers.Server(binary, folder, jetstream_config(folder))
-    try:
-        server.start()
-        return True
-    except suite.Failure as failure:
-        if "does not support" in str(failure):
-            return False
-        raise
-    finally:
-        server.stop()
-
-
 @contextlib.contextmanager
 def jetstream(binary, folder, extra="", port=-1):
     with servers.running(binary, folder, jetstream_config(folder, extra), port=port) as server:

@@ -29,7 +29,9 @@ extension StreamRunner {
     for byte in subject where byte == UInt8(ascii: ".") { dots += 1 }
     guard let name = token(dots >= 6 ? 5 : 3, of: subject), let consumer = consumer(named: name) else { return }
     let header = UnsafeRawBufferPointer(rebasing: message.bodyBytes[..<message.headerLength])
-    func number(_ field: StaticString) -> UInt64 { HeaderBlock.value(of: field, in: header).flatMap { UInt64($0) } ?? 0 }
+    func number(_ field: StaticString) -> UInt64 {
+      HeaderBlock.value(of: field, in: header).flatMap { UInt64($0) } ?? 0
+    }
     consumer.machine.answerFlowControl(
       subject: subject, lastConsumer: header.isEmpty ? 0 : number("Nats-Last-Consumer"),
       lastStream: header.isEmpty ? 0 : number("Nats-Last-Stream"), port: consumer, now: consumer.now)

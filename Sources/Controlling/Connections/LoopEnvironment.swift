@@ -76,12 +76,14 @@ public final class LoopEnvironment: EngineEnvironment, @unchecked Sendable {
   /// Takes away what was put on disk, at the end.
   public func cleanUp() { files.remove() }
 
-  private func options(_ connection: ResolvedConnection) -> ClientOptions {
+  func options(_ connection: ResolvedConnection) -> ClientOptions {
     var options = ClientOptions(servers: connection.servers.flatMap { (try? ServerURL.list($0)) ?? [] })
     options.name = clientName
     options.authentication = connection.authentication
     options.retriesFirstConnect = true
     options.mostReconnectAttempts = nil
+    // With two pings outstanding: a server that is gone without a word is noticed within a minute.
+    options.pingIntervalNanoseconds = 20_000_000_000
     // Credentials may be replaced at any time.
     options.stopsOnRepeatedAuthenticationError = false
     options.tlsHandshakeFirst = connection.startsWithTLS

@@ -6,27 +6,51 @@ func quoted(_ bytes: UnsafeRawBufferPointer) -> String { GoString.quote(bytes) }
 func quoted(_ text: String) -> String { GoString.quote(text) }
 func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
 
-// What a connection writes to the log: `address - cid:n - text`, and the trace of its protocol (FEATURES 3.037 to 3.048).
-
-extension Connection {
-  /// How log lines name the connection.
-  var label: String { "\(address) - cid:\(identifier)\(details)" }
+/// Who a connection says it is.
+struct ConnectionLabel {
+  var name = ""
+  var version = ""
+  var language = ""
+  var nkey = ""
+  var user = ""
+  var hasToken = false
+  /// Where it belongs once CONNECT has been accepted.
+  var account: String?
 
   /// Client library and name, then account and user, once CONNECT has been accepted.
-  private var details: String {
-    guard isBound else { return "" }
+  var details: String {
+    guard let account else { return "" }
     var parts: [String] = []
-    if !options.version.isEmpty { parts.append("v" + options.version) }
-    if !options.language.isEmpty { parts.append(options.language) }
-    if !options.name.isEmpty { parts.append(options.name) }
+    if !version.isEmpty { parts.append("v" + version) }
+    if !language.isEmpty { parts.append(language) }
+    if !name.isEmpty { parts.append(name) }
     let client = parts.isEmpty ? "" : " - \(quoted(parts.joined(separator: ":")))"
-    return client + (userLabel.isEmpty ? "" : " - \(quoted("\(account.name)/\(userLabel)"))")
+    return client + (userLabel.isEmpty ? "" : " - \(quoted("\(account)/\(userLabel)"))")
   }
 
   private var userLabel: String {
-    if !options.nkey.isEmpty { return "nkey:\(options.nkey)" }
-    if !options.user.isEmpty { return "user:\(options.user)" }
-    return options.token.isEmpty ? "" : "token"
+    if !nkey.isEmpty { return "nkey:\(nkey)" }
+    if !user.isEmpty { return "user:\(user)" }
+    return hasToken ? "token" : ""
+  }
+}
+
+// What a connection writes to the log: `address - cid:n - text`, and the trace of its protocol (FEATURES 3.037 to 3.048).
+
+extension Connection {
+  /// How log lines name the connection. Owner loop.
+  var label: String { label(currentLabel) }
+
+  /// The same for other loops.
+  private var labelForOthers: String { label(announcedLabel()) }
+
+  private func label(_ parts: ConnectionLabel) -> String { "\(address) - cid:\(identifier)\(parts.details)" }
+
+  /// Owner loop.
+  var currentLabel: ConnectionLabel {
+    ConnectionLabel(
+      name: options.name, version: options.version, language: options.language, nkey: options.nkey, user: options.user,
+      hasToken: !options.token.isEmpty, account: isBound ? account.name : nil)
   }
 
   func logError(_ text: @autoclosure () -> String) { server.logger.error("\(label) - \(text())") }
@@ -41,7 +65,7 @@ extension Connection {
   }
 
   func traceOut(_ verb: String, _ arguments: String?) {
-    guard state.pointee.flags.contains(.tracing) else { return }
+    guard state.flags.contains(.tracing) else { return }
     server.logger.trace("\(label) - ->> [\(verb)\(arguments.map { " " + $0 } ?? "")]")
   }
 
@@ -52,7 +76,7 @@ extension Connection {
   }
 
   func traceEnd(of subscription: SubscriptionPointer) {
-    guard state.pointee.flags.contains(.tracing) else { return }
+    guard state.flags.contains(.tracing) else { return }
     server.logger.trace("\(label) - <-> [DELSUB \(text(subscription.sid))]")
   }
 
@@ -60,7 +84,7 @@ extension Connection {
   func logLimitReached(_ subscription: SubscriptionPointer) {
     let maximum = subscription.pointee.maximum
     let sid = text(subscription.sid)
-    server.logger.debug("\(self.label) - Auto-unsubscribe limit of \(maximum) reached for sid '\(sid)'")
+    server.logger.debug("\(self.labelForOthers) - Auto-unsubscribe limit of \(maximum) reached for sid '\(sid)'")
   }
 
   func traceMapping(_ from: UnsafeRawBufferPointer, _ to: UnsafeRawBufferPointer) {
@@ -69,6 +93,7 @@ extension Connection {
 
   /// A message that is being sent to this connection. Any loop.
   func traceDelivery(_ line: UnsafeRawBufferPointer, _ message: Message, _ stripped: Int) {
+    let label = labelForOthers
     server.logger.trace("\(label) - ->> [\(text(line))]")
     let body = UnsafeRawBufferPointer(rebasing: message.bodyBytes[stripped...])
     guard let shown = tracedPart(body, max(0, message.headerLength - stripped)) else { return }

@@ -110,7 +110,7 @@ extension Worker {
     stage.pointee.messages &+= 1
     stage.pointee.payloadBytes &+= UInt64(truncatingIfNeeded: payloadLength)
     row.pointee.pending &+= 1
-    if connection.pointee.backlogBytes > Self.congestionMark { congested = connection }
+    if connection.backlogBytes > Self.congestionMark { congested = connection }
   }
 }
 
@@ -270,7 +270,7 @@ extension Worker {
     if row.pointee.flags.contains(.tracksReplies), message.replyLength > 0 {
       connection.pointee.object.noteReply(message.replyBytes, at: loop.now)
     }
-    if connection.pointee.backlogBytes > Self.congestionMark { congested = connection }
+    if connection.backlogBytes > Self.congestionMark { congested = connection }
   }
 
   /// Appends bytes of any length, flushing as often as needed.

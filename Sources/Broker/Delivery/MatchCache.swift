@@ -312,7 +312,7 @@ extension Worker {
 
   private func rowFlags(_ connection: ConnectionPointer) -> RowFlags {
     var flags: RowFlags = []
-    let settings = connection.pointee.flags
+    let settings = connection.flags
     if settings.contains(.headers) { flags.insert(.headers) }
     if settings.contains(.noEcho) { flags.insert(.noEcho) }
     if settings.contains(.tracksReplies) { flags.insert(.tracksReplies) }

@@ -1,5 +1,4 @@
 import Bytes
-import CSystem
 
 /// The server's totals at one moment.
 struct ServerStatistics: Sendable {
@@ -27,15 +26,13 @@ extension Monitor {
       slowConsumers: counters[\.slowConsumers], staleConnections: counters[\.staleConnections],
       activeAccounts: accounts.count { $0.connectionCount > 0 })
     for worker in server.workers {
-      func load(_ field: WritableKeyPath<WorkerCounters, UInt64>) -> UInt64 {
-        csys_load64_relaxed(worker.counters.pointer(to: field)!)
-      }
+      let counters = worker.counters
       statistics.traffic =
         statistics.traffic
         + TrafficCounts(
-          inMessages: load(\.inMessages), inBytes: load(\.inBytes), outMessages: load(\.outMessages),
-          outBytes: load(\.outBytes))
-      statistics.stalls += load(\.stalls)
+          inMessages: counters[.inMessages], inBytes: counters[.inBytes], outMessages: counters[.outMessages],
+          outBytes: counters[.outBytes])
+      statistics.stalls += counters[.stalls]
     }
     for account in accounts { statistics.subscriptions += account.subscriptionCount }
     return statistics

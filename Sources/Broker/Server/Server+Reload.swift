@@ -79,14 +79,14 @@ extension Connection {
   func follow(_ settings: ServerSettings, old: ServerSettings) {
     guard phase != .closed, closeReason == nil else { return }
     if settings.options.log.trace {
-      state.pointee.flags.insert(.tracing)
+      state.flags.insert(.tracing)
     } else {
-      state.pointee.flags.remove(.tracing)
+      state.flags.remove(.tracing)
     }
     if settings.options.noFastProducerStall {
-      state.pointee.flags.insert(.noStall)
+      state.flags.insert(.noStall)
     } else {
-      state.pointee.flags.remove(.noStall)
+      state.flags.remove(.noStall)
     }
     if let tls, let pinned = settings.options.tls?.pinnedCertificates, !tls.matches(pinned: pinned) {
       close(.tlsHandshakeError)

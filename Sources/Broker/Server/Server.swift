@@ -4,6 +4,7 @@ import Crypto
 import Glibc
 import Reactor
 import Subjects
+import Synchronization
 
 /// The server: its loops, its listener, its connections and its settings.
 ///
@@ -27,7 +28,8 @@ public final class Server: @unchecked Sendable {
   private var nextIdentifier: UInt64 = 5
   private var listener: Listener?
   private var boundPort = 0
-  private var isStopping = false
+  /// Written on loop 0.
+  private let isStopping = Atomic(false)
   private var handshakeLimiter: TLSRateLimiter?
   private var isLameDuck = false
   private(set) var monitor: Monitor!
@@ -91,8 +93,8 @@ public final class Server: @unchecked Sendable {
   /// Clients can connect.
   var isListening: Bool { listener != nil }
 
-  /// The end has begun.
-  var isEnding: Bool { isStopping }
+  /// The end has begun. Any thread.
+  var isEnding: Bool { isStopping.load(ordering: .relaxed) }
 
   var currentConnectionCount: Int {
     csys_lock(lock)
@@ -119,7 +121,7 @@ public final class Server: @unchecked Sendable {
 
   /// False when lame duck mode or shutdown has begun already. Loop 0.
   func beginLameDuck() -> Bool {
-    if isStopping || isLameDuck { return false }
+    if isEnding || isLameDuck { return false }
     csys_lock(lock)
     isLameDuck = true
     csys_unlock(lock)
@@ -227,9 +229,9 @@ public final class Server: @unchecked Sendable {
   /// Closes everything and ends the loops. Any thread.
   public func shutdown() {
     loops.loops[0].submit { [self] in
-      if isStopping { return }
+      if isEnding { return }
       system.publishShutdown()
-      isStopping = true
+      isStopping.store(true, ordering: .relaxed)
       logger.info("Initiating Shutdown...")
       monitoring.stop()
       monitor.background.stop()

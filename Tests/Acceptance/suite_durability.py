@@ -6,9 +6,11 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import disks
+import durability_holders
 import monitoring_client
 import programs
 import servers
@@ -35,6 +37,12 @@ def tests(context):
         suite.Test("an account loses JetStream under load, and gets it again", lambda: suspended(context), alone=True),
         suite.Test("5.092 changed bits in a stream's files", lambda: changed_bits(context), alone=True),
         suite.Test("9.005 changed bits in the journal", lambda: changed_journal(context), alone=True),
+        suite.Test("9.005 idle and deleted streams do not stop the journal",
+                   lambda: durability_holders.idle(sys.modules[__name__], context), alone=True),
+        suite.Test("9.005 a stream that cannot be opened does not stop the journal",
+                   lambda: durability_holders.damaged(sys.modules[__name__], context), alone=True),
+        suite.Test("9.005 a stream that has stopped does not stop the journal",
+                   lambda: durability_holders.failed(sys.modules[__name__], context), alone=True),
         suite.Test("5.020 9.014 compressed blocks: space, kills, erased text", lambda: compressed(context), alone=True),
         suite.Test("power failure: the disk as it was when the server froze", lambda: power(context), alone=True),
         suite.Test("power failure: sync_interval always",

@@ -473,6 +473,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     let now = worker.loop.now
     for (key, runner) in dirty {
       if runner.checkpointedLog < wanted || runner.wantsCheckpoint(at: now) { runner.checkpoint() }
+      if runner.holdsJournal(below: wanted) { service.setAside(runner) }
       // It follows checkpoints, of which there are none without messages.
       if runner.appliedLog <= runner.checkpointedLog { runner.maintain() }
       if runner.isClean {

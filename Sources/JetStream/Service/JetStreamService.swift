@@ -333,6 +333,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     guard store.backing == .file else { return }
     let directory = location.stream(account: handle.account.name, name: handle.name, identifier: handle.identifier)
     try? store.close()
+    removeAside(handle.identifier)
     background.submit { [self] in
       do {
         try StreamStore.delete(directory: directory, disk: disk)

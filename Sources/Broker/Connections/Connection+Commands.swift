@@ -93,8 +93,8 @@ extension Connection {
   }
 
   private func limit(_ subscription: SubscriptionPointer, to maximum: UInt64) {
-    subscription.pointee.maximum = maximum
-    subscription.pointee.flags |= SubscriptionFlags.limited.rawValue
+    subscription.maximum = maximum
+    subscription.flags |= SubscriptionFlags.limited.rawValue
     // Cached matches must learn of the limit before they deliver again.
     account.index.touch(subscription)
   }
@@ -274,7 +274,7 @@ extension Connection {
     guard phase != .closed else { return }
     sid.withUnsafeBytes { sid in
       guard let found = subscriptions.find(sid, in: server.records), UInt(bitPattern: found) == address,
-        found.pointee.maximum > 0, csys_load64(found.deliveredPointer) >= found.pointee.maximum
+        found.maximum > 0, csys_load64(found.deliveredPointer) >= found.maximum
       else { return }
       remove(found)
     }

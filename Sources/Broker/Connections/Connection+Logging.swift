@@ -82,7 +82,7 @@ extension Connection {
 
   /// A subscription has got as many messages as it asked for. Any loop.
   func logLimitReached(_ subscription: SubscriptionPointer) {
-    let maximum = subscription.pointee.maximum
+    let maximum = subscription.maximum
     let sid = text(subscription.sid)
     server.logger.debug("\(self.labelForOthers) - Auto-unsubscribe limit of \(maximum) reached for sid '\(sid)'")
   }

@@ -175,7 +175,7 @@ extension Worker {
     if flags.contains(.noEcho), row.pointee.connection == publisher { return false }
     if flags.contains(.limited) {
       let count = row.pointee.subscription.addDelivered(1)
-      let maximum = row.pointee.subscription.pointee.maximum
+      let maximum = row.pointee.subscription.maximum
       if count > maximum { return false }
       if count == maximum {
         exhausted.append(row.pointee.subscription)

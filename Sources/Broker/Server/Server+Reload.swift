@@ -154,9 +154,9 @@ extension Connection {
 
   private func setFiltered(_ subscription: SubscriptionPointer, _ isFiltered: Bool) {
     let flag = SubscriptionFlags.filtered.rawValue
-    let flags = isFiltered ? subscription.pointee.flags | flag : subscription.pointee.flags & ~flag
-    if flags == subscription.pointee.flags, !isFiltered { return }
-    subscription.pointee.flags = flags
+    let flags = isFiltered ? subscription.flags | flag : subscription.flags & ~flag
+    if flags == subscription.flags, !isFiltered { return }
+    subscription.flags = flags
     account.index.touch(subscription)
   }
 }

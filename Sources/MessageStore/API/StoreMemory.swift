@@ -124,7 +124,6 @@ public final class StoreMemory: @unchecked Sendable {
     entry.isHeld = false
     entry.isPinned = false
     entry.release()
-    entry.memory = nil
   }
 
   private func pushNewest(_ entry: CacheEntry) {
@@ -159,7 +158,7 @@ final class CacheEntry {
   fileprivate(set) var index: BlockIndex?
   fileprivate var isPinned = false
   fileprivate var isHeld = false
-  /// Where it is held.
+  /// Where it is held, or was. Never taken back: whoever ends the entry has to wait for a thread that gives it up.
   fileprivate var memory: StoreMemory?
   fileprivate unowned(unsafe) var newer: CacheEntry?
   fileprivate unowned(unsafe) var older: CacheEntry?

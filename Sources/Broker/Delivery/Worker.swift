@@ -251,4 +251,10 @@ struct WorkerCounters {
   }
 
   subscript(counter: Counter) -> UInt64 { csys_load64_relaxed(words + counter.rawValue) }
+
+  var traffic: TrafficCounts {
+    TrafficCounts(
+      inMessages: self[.inMessages], inBytes: self[.inBytes], outMessages: self[.outMessages],
+      outBytes: self[.outBytes])
+  }
 }

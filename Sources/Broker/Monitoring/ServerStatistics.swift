@@ -26,13 +26,8 @@ extension Monitor {
       slowConsumers: counters[\.slowConsumers], staleConnections: counters[\.staleConnections],
       activeAccounts: accounts.count { $0.connectionCount > 0 })
     for worker in server.workers {
-      let counters = worker.counters
-      statistics.traffic =
-        statistics.traffic
-        + TrafficCounts(
-          inMessages: counters[.inMessages], inBytes: counters[.inBytes], outMessages: counters[.outMessages],
-          outBytes: counters[.outBytes])
-      statistics.stalls += counters[.stalls]
+      statistics.traffic = statistics.traffic + worker.counters.traffic
+      statistics.stalls += worker.counters[.stalls]
     }
     for account in accounts { statistics.subscriptions += account.subscriptionCount }
     return statistics

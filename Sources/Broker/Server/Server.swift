@@ -35,6 +35,7 @@ public final class Server: @unchecked Sendable {
   private(set) var monitor: Monitor!
   private(set) var system: SystemServices!
   private(set) var monitoring: MonitoringServer!
+  private(set) var idleMemory: IdleMemory!
   private var configurationTime: Int64
   /// Set before `start`; nil without JetStream.
   public var jetStream: (any JetStreamHost)?
@@ -58,6 +59,7 @@ public final class Server: @unchecked Sendable {
     monitor = Monitor(server: self, options: options)
     system = SystemServices(server: self)
     monitoring = MonitoringServer(monitor)
+    idleMemory = IdleMemory(server: self)
     currentSettings.install(retire: retire)
     system.follow(currentSettings)
   }
@@ -196,6 +198,7 @@ public final class Server: @unchecked Sendable {
     }
     listener.start()
     system.startTimers()
+    idleMemory.start()
     logger.info("Server is ready")
   }
 

@@ -187,6 +187,11 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     if !arrived.isEmpty, hasRoom { mustPoll = true }
   }
 
+  override func releaseSpareMemory() {
+    spare = []
+    if index == 0 { service.memory.releaseCache() }
+  }
+
   override func nextPoll() -> Int64? { mustPoll ? 0 : nil }
 
   private func handleArrived() {

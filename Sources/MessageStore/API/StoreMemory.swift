@@ -35,6 +35,11 @@ public final class StoreMemory: @unchecked Sendable {
     StoreMemory(budgetBytes: Int(clamping: MemoryLimit.current.budgetBytes / 3))
   }
 
+  /// Gives up what can be read again and is not being read just now.
+  public func releaseCache() {
+    locked { shrink(to: 0) }
+  }
+
   /// What the cache holds now.
   public var cachedBytes: Int { locked { cached } }
   /// What stores hold besides the cache.
@@ -110,7 +115,10 @@ public final class StoreMemory: @unchecked Sendable {
   }
 
   private func shrink() {
-    let limit = min(max(budgetBytes - fixed, budgetBytes / 16), Self.mostCachedBytes)
+    shrink(to: min(max(budgetBytes - fixed, budgetBytes / 16), Self.mostCachedBytes))
+  }
+
+  private func shrink(to limit: Int) {
     var candidate = oldest
     while cached > limit, let entry = candidate {
       candidate = entry.newer

@@ -27,6 +27,7 @@ MANY_SUBJECTS, MANY_SUBJECTS_QUICK = 1_000_000, 200_000
 MEMORY_MEGABYTES = 128
 DATA_MEGABYTES, DATA_MEGABYTES_QUICK = 4096, 512
 RESTART_SECONDS = 1
+AFTER_LOAD_KILOBYTES, AFTER_LOAD_SECONDS = 24 << 10, 30
 
 
 def tests(context):
@@ -47,6 +48,7 @@ def tests(context):
         suite.Test("power failure: the disk as it was when the server froze", lambda: power(context), alone=True),
         suite.Test("power failure: sync_interval always",
                    lambda: power(context, "sync_interval: always"), alone=True),
+        suite.Test("memory after a load goes back", lambda: memory_after_load(context), alone=True),
         suite.Test("128 MiB of memory: as many subjects as messages", lambda: subjects(context), alone=True),
         suite.Test("128 MiB of memory: much data on few subjects", lambda: data(context), alone=True),
     ]
@@ -573,3 +575,27 @@ def data(context):
         suite.expect(result["acknowledged"], count, f"acknowledged ({result})")
         return result
     return in_little_memory(context, fill)
+
+
+def memory_after_load(context):
+    """Caches and free memory of the heap are given back when nothing happens any more."""
+    if suite_commandline.is_real_nats_server(context):
+        raise suite.Missing("memory of natsd")
+    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+    server.write_config(config(server.folder / "js"))
+    try:
+        server.start()
+        must(server, "STREAM.CREATE.S", STREAM)
+        must(server, "CONSUMER.CREATE.S.c", {"stream_name": "S", "config": CONSUMER})
+        idle = server.resident_kilobytes()
+        run(context, "publish", server.port, "s", 100, 200_000, 1000, 2000, context.folder / "loaded")
+        eaten = run(context, "consume", server.port, "S", "c", 190_000, 500, context.folder / "loaded-eaten")
+        suite.check(eaten["confirmed"] >= 190_000, f"{eaten}")
+        loaded = server.resident_kilobytes()
+        bound = idle + AFTER_LOAD_KILOBYTES
+        after = suite.wait_until(
+            lambda: (found := server.resident_kilobytes()) < bound and found, AFTER_LOAD_SECONDS,
+            f"less than {bound} KB resident; {idle} KB before the load, {loaded} KB after it")
+        return f"{idle} KB idle, {loaded} KB after the load, {after} KB later"
+    finally:
+        server.stop()

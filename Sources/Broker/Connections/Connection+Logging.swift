@@ -6,51 +6,30 @@ func quoted(_ bytes: UnsafeRawBufferPointer) -> String { GoString.quote(bytes) }
 func quoted(_ text: String) -> String { GoString.quote(text) }
 func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
 
-/// Who a connection says it is.
-struct ConnectionLabel {
-  var name = ""
-  var version = ""
-  var language = ""
-  var nkey = ""
-  var user = ""
-  var hasToken = false
-  /// Where it belongs once CONNECT has been accepted.
-  var account: String?
-
-  /// Client library and name, then account and user, once CONNECT has been accepted.
-  var details: String {
-    guard let account else { return "" }
-    var parts: [String] = []
-    if !version.isEmpty { parts.append("v" + version) }
-    if !language.isEmpty { parts.append(language) }
-    if !name.isEmpty { parts.append(name) }
-    let client = parts.isEmpty ? "" : " - \(quoted(parts.joined(separator: ":")))"
-    return client + (userLabel.isEmpty ? "" : " - \(quoted("\(account)/\(userLabel)"))")
-  }
-
-  private var userLabel: String {
-    if !nkey.isEmpty { return "nkey:\(nkey)" }
-    if !user.isEmpty { return "user:\(user)" }
-    return hasToken ? "token" : ""
-  }
-}
-
 // What a connection writes to the log: `address - cid:n - text`, and the trace of its protocol (FEATURES 3.037 to 3.048).
 
 extension Connection {
   /// How log lines name the connection. Owner loop.
-  var label: String { label(currentLabel) }
+  var label: String { "\(address) - cid:\(identifier)\(details)" }
 
   /// The same for other loops.
-  private var labelForOthers: String { label(announcedLabel()) }
+  private var labelForOthers: String { "\(address) - cid:\(identifier)\(announcement().details)" }
 
-  private func label(_ parts: ConnectionLabel) -> String { "\(address) - cid:\(identifier)\(parts.details)" }
+  /// Client library and name, then account and user, once CONNECT has been accepted. Owner loop.
+  var details: String {
+    guard isBound else { return "" }
+    var parts: [String] = []
+    if !options.version.isEmpty { parts.append("v" + options.version) }
+    if !options.language.isEmpty { parts.append(options.language) }
+    if !options.name.isEmpty { parts.append(options.name) }
+    let client = parts.isEmpty ? "" : " - \(quoted(parts.joined(separator: ":")))"
+    return client + (userLabel.isEmpty ? "" : " - \(quoted("\(account.name)/\(userLabel)"))")
+  }
 
-  /// Owner loop.
-  var currentLabel: ConnectionLabel {
-    ConnectionLabel(
-      name: options.name, version: options.version, language: options.language, nkey: options.nkey, user: options.user,
-      hasToken: !options.token.isEmpty, account: isBound ? account.name : nil)
+  private var userLabel: String {
+    if !options.nkey.isEmpty { return "nkey:\(options.nkey)" }
+    if !options.user.isEmpty { return "user:\(options.user)" }
+    return options.token.isEmpty ? "" : "token"
   }
 
   func logError(_ text: @autoclosure () -> String) { server.logger.error("\(label) - \(text())") }

@@ -35,8 +35,8 @@ final class Connection: EventSource, @unchecked Sendable {
 
   // What CONNECT said.
   var options = ConnectOptions()
-  /// Who it is, for other loops; guarded by the state's lock.
-  private var announced = ConnectionLabel()
+  /// Who it is, for other loops: the name, and the details of log lines; guarded by the state's lock.
+  private var announced = (name: "", details: "")
   var isConnected = false
   var hasAnsweredPing = false
   let nonce: String
@@ -263,16 +263,17 @@ final class Connection: EventSource, @unchecked Sendable {
 
   // MARK: for other loops
 
-  /// What CONNECT and the log say who this is. Any loop.
-  func announcedLabel() -> ConnectionLabel {
+  /// Who CONNECT said that this is, and how log lines name it as far as they need to. Any loop.
+  func announcement() -> (name: String, details: String) {
     csys_lock(state.lockPointer)
     defer { csys_unlock(state.lockPointer) }
     return announced
   }
 
   /// Tells other loops who this is now. Owner loop.
-  func announceLabel() {
-    var current = currentLabel
+  func announce() {
+    let log = server.settings.options.log
+    var current = (name: options.name, details: log.trace || log.debug ? details : "")
     csys_lock(state.lockPointer)
     swap(&announced, &current)
     csys_unlock(state.lockPointer)

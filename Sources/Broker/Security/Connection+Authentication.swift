@@ -109,7 +109,7 @@ extension Connection {
     }
     guard bind(to: user) else { return false }
     isBound = true
-    announceLabel()
+    announce()
     state.flags.remove(.awaitingAuthentication)
     guard (0...1).contains(options.protocolVersion) else {
       sendError("invalid client protocol")
@@ -227,7 +227,7 @@ extension Connection {
     set(.noEcho, !options.echo)
     set(.headers, options.headers && !server.settings.options.noHeaderSupport)
     set(.noResponders, options.noResponders)
-    announceLabel()
+    announce()
   }
 
   func authorizationViolation(_ reason: CloseReason) {

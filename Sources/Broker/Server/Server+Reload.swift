@@ -92,6 +92,7 @@ extension Connection {
       close(.tlsHandshakeError)
       return
     }
+    announce()
     if isConnected { reauthorize(settings, old: old) } else { refreshShadows() }
   }
 

@@ -59,7 +59,7 @@ extension Worker {
     note(
       trace,
       .egress(
-        connection: connection.identifier, name: connection.announcedLabel().name,
+        connection: connection.identifier, name: connection.announcement().name,
         account: account === trace.home ? "" : account.name, subscription: String(decoding: subject, as: UTF8.self),
         queue: text(account.index.queueName(of: subscription)), error: failure))
   }

@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help up test release bench format format-check deps test-deps clean
+.PHONY: help up test sanitize release bench format format-check deps test-deps clean
 
 # Where SwiftPM builds; the released programs go to dist/.
 SCRATCH ?= .build
@@ -20,6 +20,11 @@ up: release ## build and run natsd, exporter and nack-controller until Ctrl-C (A
 
 test: test-deps ## every test: format, build without warnings, units, static release, acceptance (ARGS="unit")
 	@SCRATCH=$(SCRATCH) Tests/run $(ARGS)
+
+sanitize: test-deps ## the server under load with ThreadSanitizer and AddressSanitizer, the unit tests with the latter
+	@Tests/sanitize thread
+	@Tests/sanitize address
+	@Tests/sanitize units
 
 release: deps ## static, stripped executables in dist/
 	@SCRATCH=$(SCRATCH) Tests/release $(PROGRAMS)

@@ -1,4 +1,4 @@
-import Synchronization
+import Bytes
 
 /// Unique identifiers of 22 base-62 characters, as nats-server puts them into inboxes, advisories and event ids:
 /// 12 random characters, then a 10-character number that grows by a random step, so that making one is cheap.
@@ -38,7 +38,7 @@ public struct NUID: Sendable {
     step = UInt64.random(in: Self.steps, using: &generator)
   }
 
-  private static let shared = Mutex(NUID())
+  private static let shared = Guarded(NUID())
 
   /// The next identifier of the generator that the whole process shares.
   public static func next() -> String {

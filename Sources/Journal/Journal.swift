@@ -199,6 +199,12 @@ public final class Journal: @unchecked Sendable {
 
   public var statistics: JournalStatistics { locked { counts } }
 
+  /// Where the records of an owner are, from which one on they are held; nil when none are. See `read`.
+  func place(of owner: UInt64) -> (heldFrom: LogSequence, directory: String, disk: any Disk, options: JournalOptions)? {
+    guard let from = locked({ state.owners[owner]?.heldFrom }) else { return nil }
+    return (from, storage.directory, storage.disk, options)
+  }
+
   // MARK: checkpoints
 
   /// The owner needs none of its records up to `sequence`: its own files hold what they said, durably. `.max` for an

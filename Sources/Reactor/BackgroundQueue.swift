@@ -5,11 +5,13 @@ import Glibc
 ///
 /// Work runs in order. At most `capacity` items wait; more are refused. The thread starts with the first item.
 public final class BackgroundQueue: @unchecked Sendable {
-  // Invariant: `items`, `isRunning` and `isStopped` are guarded by `mutex`.
+  // Invariant: what varies is guarded by `mutex`.
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
   private let capacity: Int
-  private var items: [@Sendable () -> Void] = []
+  /// Those before `first` have run.
+  private var items: [(@Sendable () -> Void)?] = []
+  private var first = 0
   private var isRunning = false
   private var isStopped = false
 
@@ -34,7 +36,7 @@ public final class BackgroundQueue: @unchecked Sendable {
   public func submit(_ work: @escaping @Sendable () -> Void) -> Bool {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
-    guard !isStopped, items.count < capacity else { return false }
+    guard !isStopped, items.count - first < capacity else { return false }
     items.append(work)
     if !isRunning {
       isRunning = true
@@ -49,6 +51,7 @@ public final class BackgroundQueue: @unchecked Sendable {
     pthread_mutex_lock(mutex)
     isStopped = true
     items = []
+    first = 0
     pthread_cond_signal(condition)
     pthread_mutex_unlock(mutex)
   }
@@ -69,14 +72,29 @@ public final class BackgroundQueue: @unchecked Sendable {
   private func run() {
     while true {
       pthread_mutex_lock(mutex)
-      while items.isEmpty, !isStopped { pthread_cond_wait(condition, mutex) }
+      while first == items.count, !isStopped { pthread_cond_wait(condition, mutex) }
       if isStopped {
         pthread_mutex_unlock(mutex)
         return
       }
-      let work = items.removeFirst()
+      let work = takeFirst()
       pthread_mutex_unlock(mutex)
-      work()
+      work?()
     }
+  }
+
+  /// Taking one costs the same however many wait.
+  private func takeFirst() -> (@Sendable () -> Void)? {
+    let work = items[first]
+    items[first] = nil
+    first += 1
+    if first == items.count {
+      items.removeAll(keepingCapacity: first <= 1024)
+      first = 0
+    } else if first >= 1024, first * 2 >= items.count {
+      items.removeFirst(first)
+      first = 0
+    }
+    return work
   }
 }

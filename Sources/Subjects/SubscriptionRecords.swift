@@ -111,8 +111,8 @@ public final class SubscriptionRecords: @unchecked Sendable {
     let record = subscription(id)
     record.initialize(
       to: Subscription(
-        owner: owner, sid8: sid8, delivered: 0, maximum: 0, id: id, queue: queueNumber, context: context,
-        place: 0, next: 0, previous: 0, sidLength: UInt32(sid.count), flags: flags, kind: 0))
+        next: 0, previous: 0, owner: owner, sid8: sid8, delivered: 0, deliveryLimit: 0, id: id, queue: queueNumber,
+        context: context, place: 0, sidLength: UInt32(sid.count), ownerFlags: flags, kind: 0))
     return record
   }
 

@@ -18,6 +18,8 @@ if HealthCheck.isWanted {
 }
 
 let recorder = FileRecorder()
+/// Lives until the process ends: nothing is taken apart that goes anyway, and a leak checker finds what is lost only.
+nonisolated(unsafe) var program: ServerProgram?
 switch Launch.decide(arguments, access: recorder.access) {
 case .exit(let output): output.leave()
 case .signal(let request): request.deliver().leave()
@@ -27,7 +29,8 @@ case .run(let plan):
   let missing = unsupportedFeatures(in: plan.options)
   if !missing.isEmpty { ProgramOutput.failure(missing.joined(separator: "\n")).leave() }
   do {
-    exit(try ServerProgram(plan, filesRead: recorder.files).run())
+    program = try ServerProgram(plan, filesRead: recorder.files)
+    exit(program!.run())
   } catch let failure as LogFailure {
     // There is no log to write it to: nats-server prints it as Go's `log` does.
     var time: [UInt8] = []

@@ -25,12 +25,15 @@ SUITES = [
     "jetstream_clients", "backup", "durability", "robustness", "image", "compose", "exporter", "controller", "charts",
     "kubernetes", "cluster",
 ]
+# Only when they are named.
+LONG_SUITES = ["soak"]
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="Tests/Acceptance/run", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"some of: {', '.join(SUITES)} (default: all)")
+    parser.add_argument("suites", nargs="*", metavar="SUITE",
+                        help=f"some of: {', '.join(SUITES)} (default: all), {', '.join(LONG_SUITES)}")
     parser.add_argument("--server", default=os.environ.get("NATSD", str(HERE.parent.parent / "dist/natsd")),
                         help="the server under test (default: $NATSD or dist/natsd)")
     parser.add_argument("--peer", help="the real nats-server to compare with (default: the newest that Debian has)")
@@ -40,11 +43,12 @@ def arguments():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="of the fuzzer")
     parser.add_argument("--show", action="store_true", help="print what the real server answers to the byte scripts")
     parser.add_argument("--full", action="store_true", help="a million subjects and 4 GiB in the memory tests")
+    parser.add_argument("--minutes", type=float, default=15, help="length of the soak (default: 15)")
     parser.add_argument("--results", metavar="FILE", help="write the counts there as JSON")
     options = parser.parse_args()
     for name in options.suites:
-        if name not in SUITES:
-            parser.error(f"no suite '{name}'; there are: {', '.join(SUITES)}")
+        if name not in SUITES + LONG_SUITES:
+            parser.error(f"no suite '{name}'; there are: {', '.join(SUITES + LONG_SUITES)}")
     return options
 
 
@@ -71,7 +75,7 @@ def main():
     try:
         context = suite.Context(
             str(server), find_peer(options), folder, options.frames, options.seed, options.show,
-            options.full)
+            options.full, options.minutes)
         print(f"server {server}\npeer   {context.peer or 'none'}", flush=True)
         for name in options.suites or SUITES:
             started = time.monotonic()

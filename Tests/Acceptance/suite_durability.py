@@ -7,9 +7,11 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import disks
+import durability_holders
 import monitoring_client
 import programs
 import servers
@@ -27,6 +29,7 @@ MANY_SUBJECTS, MANY_SUBJECTS_QUICK = 1_000_000, 200_000
 MEMORY_MEGABYTES = 128
 DATA_MEGABYTES, DATA_MEGABYTES_QUICK = 4096, 512
 RESTART_SECONDS = 1
+AFTER_LOAD_KILOBYTES, AFTER_LOAD_SECONDS = 24 << 10, 30
 
 
 def tests(context):
@@ -37,10 +40,17 @@ def tests(context):
         suite.Test("an account loses JetStream under load, and gets it again", lambda: suspended(context), alone=True),
         suite.Test("5.092 changed bits in a stream's files", lambda: changed_bits(context), alone=True),
         suite.Test("9.005 changed bits in the journal", lambda: changed_journal(context), alone=True),
+        suite.Test("9.005 idle and deleted streams do not stop the journal",
+                   lambda: durability_holders.idle(sys.modules[__name__], context), alone=True),
+        suite.Test("9.005 a stream that cannot be opened does not stop the journal",
+                   lambda: durability_holders.damaged(sys.modules[__name__], context), alone=True),
+        suite.Test("9.005 a stream that has stopped does not stop the journal",
+                   lambda: durability_holders.failed(sys.modules[__name__], context), alone=True),
         suite.Test("5.020 9.014 compressed blocks: space, kills, erased text", lambda: compressed(context), alone=True),
         suite.Test("power failure: the disk as it was when the server froze", lambda: power(context), alone=True),
         suite.Test("power failure: sync_interval always",
                    lambda: power(context, "sync_interval: always"), alone=True),
+        suite.Test("memory after a load goes back", lambda: memory_after_load(context), alone=True),
         suite.Test("128 MiB of memory: as many subjects as messages", lambda: subjects(context), alone=True),
         suite.Test("128 MiB of memory: much data on few subjects", lambda: data(context), alone=True),
     ]
@@ -555,3 +565,27 @@ def data(context):
         suite.expect(result["acknowledged"], count, f"acknowledged ({result})")
         return result
     return in_little_memory(context, fill)
+
+
+def memory_after_load(context):
+    """Caches and free memory of the heap are given back when nothing happens any more."""
+    if suite_commandline.is_real_nats_server(context):
+        raise suite.Missing("memory of natsd")
+    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+    server.write_config(config(server.folder / "js"))
+    try:
+        server.start()
+        must(server, "STREAM.CREATE.S", STREAM)
+        must(server, "CONSUMER.CREATE.S.c", {"stream_name": "S", "config": CONSUMER})
+        idle = server.resident_kilobytes()
+        run(context, "publish", server.port, "s", 100, 200_000, 1000, 2000, context.folder / "loaded")
+        eaten = run(context, "consume", server.port, "S", "c", 190_000, 500, context.folder / "loaded-eaten")
+        suite.check(eaten["confirmed"] >= 190_000, f"{eaten}")
+        loaded = server.resident_kilobytes()
+        bound = idle + AFTER_LOAD_KILOBYTES
+        after = suite.wait_until(
+            lambda: (found := server.resident_kilobytes()) < bound and found, AFTER_LOAD_SECONDS,
+            f"less than {bound} KB resident; {idle} KB before the load, {loaded} KB after it")
+        return f"{idle} KB idle, {loaded} KB after the load, {after} KB later"
+    finally:
+        server.stop()

@@ -66,7 +66,7 @@ extension Connection {
     server.logger.debug(
       "\(label) - Creating import subscription on \(shadow.subject.withUnsafeBytes { quoted($0) }) from account "
         + quoted(exporter.name))
-    let flags = SubscriptionFlags(rawValue: subscription.pointee.flags).intersection(.filtered).union(.shadow)
+    let flags = SubscriptionFlags(rawValue: subscription.flags).intersection(.filtered).union(.shadow)
     shadow.record = shadow.subject.withUnsafeBytes { subject in
       exporter.index.insert(
         subject: subject, queue: account.index.queueName(of: subscription), sid: subscription.sid,
@@ -84,7 +84,7 @@ extension Connection {
   private func follow(_ subscription: SubscriptionPointer, _ shadow: Shadow) {
     guard let record = shadow.record else { return }
     let filtered = SubscriptionFlags.filtered.rawValue
-    record.pointee.flags = record.pointee.flags & ~filtered | subscription.pointee.flags & filtered
+    record.flags = record.flags & ~filtered | subscription.flags & filtered
     shadow.source.exporter.index.touch(record)
   }
 

@@ -15,9 +15,9 @@ extension Connection {
     }
     server.logger.debug("\(label) - Client connection created")
     let settings = server.settings
-    if settings.options.noFastProducerStall { state.pointee.flags.insert(.noStall) }
-    if settings.options.log.trace { state.pointee.flags.insert(.tracing) }
-    if settings.requiresAuthentication { state.pointee.flags.insert(.awaitingAuthentication) }
+    if settings.options.noFastProducerStall { state.flags.insert(.noStall) }
+    if settings.options.log.trace { state.flags.insert(.tracing) }
+    if settings.requiresAuthentication { state.flags.insert(.awaitingAuthentication) }
     if isRefused {
       sendInfo()
       sendError("maximum connections exceeded")

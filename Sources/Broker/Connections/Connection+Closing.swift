@@ -23,8 +23,8 @@ extension Connection {
     server.logger.debug("\(self.label) - Client connection closed: \(reason.rawValue)")
     if reason == .slowConsumerPendingBytes {
       let limit =
-        state.pointee.backlogBytes > state.pointee.maxPending
-        ? "MaxPending of \(state.pointee.maxPending)" : "memory budget of \(worker.outputBudget)"
+        state.backlogBytes > state.maxPending
+        ? "MaxPending of \(state.maxPending)" : "memory budget of \(worker.outputBudget)"
       server.logger.info("\(self.label) - Slow Consumer Detected: \(limit) Exceeded")
     }
     cancelTimers()
@@ -39,7 +39,7 @@ extension Connection {
     worker.flushStages()
     worker.drain(state)
     csys_lock(state.lockPointer)
-    let isDrained = state.pointee.backlogHead == nil && !state.pointee.isWriting
+    let isDrained = state.output.pointee.backlogHead == nil && !state.output.pointee.isWriting
     csys_unlock(state.lockPointer)
     guard phase == .closing else { return }
     updateInterest()
@@ -66,9 +66,9 @@ extension Connection {
     if let lingerTimer { worker.loop.cancel(lingerTimer) }
     lingerTimer = nil
     csys_lock(state.lockPointer)
-    state.pointee.isClosed = true
-    if state.pointee.isArmed {
-      state.pointee.isArmed = false
+    state.isClosed = true
+    if state.output.pointee.isArmed {
+      state.output.pointee.isArmed = false
       csys_add32(worker.armedCount, UInt32.max)
     }
     worker.freeBacklog(state)

@@ -9,7 +9,7 @@ extension Connection {
   // MARK: SUB
 
   func handleSubscribe(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Bool {
-    if state.pointee.flags.contains(.tracing) { traceIn("SUB", bytes(base, start, end)) }
+    if state.flags.contains(.tracing) { traceIn("SUB", bytes(base, start, end)) }
     let fields = ClientArguments.split(base, start, end, lineEndsSeparate: true)
     guard fields.count == 2 || fields.count == 3 else {
       parseError("processSub Parse Error", base, start, end)
@@ -61,7 +61,7 @@ extension Connection {
       subscriptions.insert(subscription, in: records)
       account.didSubscribe(subscription, connection: self)
     }
-    if state.pointee.flags.contains(.verbose) { sendOK() }
+    if state.flags.contains(.verbose) { sendOK() }
   }
 
   private var hasRoomForSubscription: Bool {
@@ -71,7 +71,7 @@ extension Connection {
   // MARK: UNSUB
 
   func handleUnsubscribe(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Bool {
-    if state.pointee.flags.contains(.tracing) { traceIn("UNSUB", bytes(base, start, end)) }
+    if state.flags.contains(.tracing) { traceIn("UNSUB", bytes(base, start, end)) }
     let fields = ClientArguments.split(base, start, end, lineEndsSeparate: true)
     guard fields.count == 1 || fields.count == 2 else {
       parseError("processUnsub Parse Error", base, start, end)
@@ -88,13 +88,13 @@ extension Connection {
         remove(subscription)
       }
     }
-    if state.pointee.flags.contains(.verbose) { sendOK() }
+    if state.flags.contains(.verbose) { sendOK() }
     return true
   }
 
   private func limit(_ subscription: SubscriptionPointer, to maximum: UInt64) {
-    subscription.pointee.maximum = maximum
-    subscription.pointee.flags |= SubscriptionFlags.limited.rawValue
+    subscription.maximum = maximum
+    subscription.flags |= SubscriptionFlags.limited.rawValue
     // Cached matches must learn of the limit before they deliver again.
     account.index.touch(subscription)
   }
@@ -131,7 +131,7 @@ extension Connection {
   // MARK: PING and PONG
 
   func handlePing() {
-    if state.pointee.flags.contains(.tracing) { traceIn("PING", nil) }
+    if state.flags.contains(.tracing) { traceIn("PING", nil) }
     worker.send("PONG\r\n", to: state)
     traceOut("PONG", nil)
     noteActivity()
@@ -141,7 +141,7 @@ extension Connection {
   }
 
   func handlePong() {
-    if state.pointee.flags.contains(.tracing) { traceIn("PONG", nil) }
+    if state.flags.contains(.tracing) { traceIn("PONG", nil) }
     pingsOutstanding = 0
     if pingSentAt > 0 { roundTripNanoseconds = max(1, worker.loop.now - pingSentAt) }
   }
@@ -201,7 +201,7 @@ extension Connection {
   }
 
   func payloadTooLarge(_ size: Int) {
-    logError("maximum payload exceeded: \(size) vs \(state.pointee.maxPayload)")
+    logError("maximum payload exceeded: \(size) vs \(state.input.pointee.maxPayload)")
     sendError("Maximum Payload Violation")
     close(.maxPayloadExceeded)
   }
@@ -274,7 +274,7 @@ extension Connection {
     guard phase != .closed else { return }
     sid.withUnsafeBytes { sid in
       guard let found = subscriptions.find(sid, in: server.records), UInt(bitPattern: found) == address,
-        found.pointee.maximum > 0, csys_load64(found.deliveredPointer) >= found.pointee.maximum
+        found.maximum > 0, csys_load64(found.deliveredPointer) >= found.maximum
       else { return }
       remove(found)
     }

@@ -9,11 +9,14 @@ func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, a
 // What a connection writes to the log: `address - cid:n - text`, and the trace of its protocol (FEATURES 3.037 to 3.048).
 
 extension Connection {
-  /// How log lines name the connection.
+  /// How log lines name the connection. Owner loop.
   var label: String { "\(address) - cid:\(identifier)\(details)" }
 
-  /// Client library and name, then account and user, once CONNECT has been accepted.
-  private var details: String {
+  /// The same for other loops.
+  private var labelForOthers: String { "\(address) - cid:\(identifier)\(announcement().details)" }
+
+  /// Client library and name, then account and user, once CONNECT has been accepted. Owner loop.
+  var details: String {
     guard isBound else { return "" }
     var parts: [String] = []
     if !options.version.isEmpty { parts.append("v" + options.version) }
@@ -41,7 +44,7 @@ extension Connection {
   }
 
   func traceOut(_ verb: String, _ arguments: String?) {
-    guard state.pointee.flags.contains(.tracing) else { return }
+    guard state.flags.contains(.tracing) else { return }
     server.logger.trace("\(label) - ->> [\(verb)\(arguments.map { " " + $0 } ?? "")]")
   }
 
@@ -52,15 +55,15 @@ extension Connection {
   }
 
   func traceEnd(of subscription: SubscriptionPointer) {
-    guard state.pointee.flags.contains(.tracing) else { return }
+    guard state.flags.contains(.tracing) else { return }
     server.logger.trace("\(label) - <-> [DELSUB \(text(subscription.sid))]")
   }
 
   /// A subscription has got as many messages as it asked for. Any loop.
   func logLimitReached(_ subscription: SubscriptionPointer) {
-    let maximum = subscription.pointee.maximum
+    let maximum = subscription.maximum
     let sid = text(subscription.sid)
-    server.logger.debug("\(self.label) - Auto-unsubscribe limit of \(maximum) reached for sid '\(sid)'")
+    server.logger.debug("\(self.labelForOthers) - Auto-unsubscribe limit of \(maximum) reached for sid '\(sid)'")
   }
 
   func traceMapping(_ from: UnsafeRawBufferPointer, _ to: UnsafeRawBufferPointer) {
@@ -69,6 +72,7 @@ extension Connection {
 
   /// A message that is being sent to this connection. Any loop.
   func traceDelivery(_ line: UnsafeRawBufferPointer, _ message: Message, _ stripped: Int) {
+    let label = labelForOthers
     server.logger.trace("\(label) - ->> [\(text(line))]")
     let body = UnsafeRawBufferPointer(rebasing: message.bodyBytes[stripped...])
     guard let shown = tracedPart(body, max(0, message.headerLength - stripped)) else { return }

@@ -114,7 +114,7 @@ extension Connection {
     }
     server.logger.debug("\(self.label) - TLS handshake complete")
     server.logger.debug("\(self.label) - TLS version \(tls.version), cipher suite \(tls.cipherSuite)")
-    state.pointee.flags.insert(.framed)
+    state.flags.insert(.framed)
     phase = .open
     updateInterest()
     if handshakeComesFirst { sendInfo() }

@@ -35,8 +35,8 @@ final class Connection: EventSource, @unchecked Sendable {
 
   // What CONNECT said.
   var options = ConnectOptions()
-  /// The name for other loops; guarded by the state's lock.
-  private var sharedName = ""
+  /// Who it is, for other loops: the name, and the details of log lines; guarded by the state's lock.
+  private var announced = (name: "", details: "")
   var isConnected = false
   var hasAnsweredPing = false
   let nonce: String
@@ -103,13 +103,13 @@ final class Connection: EventSource, @unchecked Sendable {
     lastInbound = start
     lastActivityWall = startWall
     maxSubscriptions = settings.options.maxSubscriptions > 0 ? settings.options.maxSubscriptions : -1
-    state = .allocate(loops: server.workers.count)
+    // Its owner is put in below: there is no `self` yet.
+    state = .allocate(
+      ConnectionInput(
+        maxPayload: settings.options.maxPayload, maxControlLine: settings.options.maxControlLine, scope: scope.state),
+      flags: [.verbose, .pedantic], maxPending: Int(settings.options.maxPending), loops: server.workers.count)
     super.init()
-    state.initialize(
-      to: ConnectionState(
-        descriptor: descriptor, loopIndex: Int32(worker.index), maxPayload: settings.options.maxPayload,
-        maxControlLine: settings.options.maxControlLine, scope: scope.state,
-        maxPending: Int(settings.options.maxPending), object: self))
+    state.initialize(to: ConnectionState(descriptor: descriptor, loopIndex: Int32(worker.index), object: self))
   }
 
   deinit {
@@ -137,16 +137,27 @@ final class Connection: EventSource, @unchecked Sendable {
     }
   }
 
-  /// Asks the kernel for what the connection can use now. The state's lock is held or the caller is the owner loop.
+  /// Asks the kernel for what the connection can use now. Owner loop, without the state's lock.
   func updateInterest() {
-    var interest: Readiness = []
+    let wantsInput: Bool
     switch phase {
-    case .open: if !isPaused { interest.insert(.read) }
-    case .sniffing, .handshaking: interest.insert(.read)
-    case .closing: interest.insert(.read)
-    case .suspended, .closed: break
+    case .open: wantsInput = !isPaused
+    case .sniffing, .handshaking, .closing: wantsInput = true
+    case .suspended, .closed: wantsInput = false
     }
-    if state.pointee.isArmed { interest.insert(.write) }
+    csys_lock(state.lockPointer)
+    state.output.pointee.wantsInput = wantsInput
+    applyInterest()
+    csys_unlock(state.lockPointer)
+  }
+
+  /// The same, with the state's lock held. Any loop.
+  ///
+  /// Only under the lock does the kernel hear of both directions in the order in which they were decided.
+  func applyInterest() {
+    var interest: Readiness = []
+    if state.output.pointee.wantsInput { interest.insert(.read) }
+    if state.output.pointee.isArmed { interest.insert(.write) }
     worker.loop.changeInterest(self, descriptor: state.pointee.descriptor, interest: interest)
   }
 
@@ -154,7 +165,7 @@ final class Connection: EventSource, @unchecked Sendable {
 
   /// Reads and executes what is there: at most four full buffers, so that one connection cannot hold the loop.
   func readTurn() {
-    let before = state.pointee.inMessages
+    let before = state.input.pointee.inMessages
     var turns = 0
     while turns < 4 || tls?.hasUnreadBytes == true {
       turns += 1
@@ -170,7 +181,7 @@ final class Connection: EventSource, @unchecked Sendable {
       pauseIfReaderIsSlow()
       if count < capacity - have, tls?.hasUnreadBytes != true { break }
     }
-    if state.pointee.inMessages != before { noteActivity() }
+    if state.input.pointee.inMessages != before { noteActivity() }
   }
 
   /// Runs frames in `buffer` and keeps what is left of the last one. False when the connection is closing.
@@ -252,16 +263,19 @@ final class Connection: EventSource, @unchecked Sendable {
 
   // MARK: for other loops
 
-  /// The name that CONNECT gave. Any loop.
-  func announcedName() -> String {
+  /// Who CONNECT said that this is, and how log lines name it as far as they need to. Any loop.
+  func announcement() -> (name: String, details: String) {
     csys_lock(state.lockPointer)
     defer { csys_unlock(state.lockPointer) }
-    return sharedName
+    return announced
   }
 
-  func announceName() {
+  /// Tells other loops who this is now. Owner loop.
+  func announce() {
+    let log = server.settings.options.log
+    var current = (name: options.name, details: log.trace || log.debug ? details : "")
     csys_lock(state.lockPointer)
-    sharedName = options.name
+    swap(&announced, &current)
     csys_unlock(state.lockPointer)
   }
 
@@ -299,7 +313,7 @@ final class Connection: EventSource, @unchecked Sendable {
     }
     guard let target = worker.congested else { return }
     worker.congested = nil
-    guard !state.pointee.flags.contains(.noStall), target != state, phase == .open else { return }
+    guard !state.flags.contains(.noStall), target != state, phase == .open else { return }
     worker.flushStages()
     guard worker.isWorthWaitingFor(target) else { return }
     isPaused = true

@@ -22,13 +22,13 @@ extension Worker {
   /// Whether publishers should wait for this reader: its backlog is long, and waiting may help or is the last thing
   /// to do before `max_pending`.
   func isWorthWaitingFor(_ reader: ConnectionPointer) -> Bool {
-    let backlog = reader.pointee.backlogBytes
-    guard backlog > Self.congestionMark, !reader.pointee.isClosed else { return false }
-    return loop.now >= reader.pointee.pauseAgainAt || backlog > reader.pointee.maxPending / 4 * 3
+    let backlog = reader.backlogBytes
+    guard backlog > Self.congestionMark, !reader.isClosed else { return false }
+    return loop.now >= reader.pauseAgainAt || backlog > reader.maxPending / 4 * 3
   }
 
   func pause(_ publisher: Connection, for reader: Connection) {
-    counters.pointee.stalls &+= 1
+    counters.add(.stalls, 1)
     publisher.stalls &+= 1
     let deadline = loop.clock.monotonicNanoseconds() + Self.pauseNanoseconds
     paused.append(PausedPublisher(publisher: publisher, reader: reader, deadline: deadline))
@@ -54,9 +54,9 @@ extension Worker {
         continue
       }
       let state = reader.state
-      let isRelaxed = state.pointee.isClosed || state.pointee.backlogBytes < Self.relaxedMark
+      let isRelaxed = state.isClosed || state.backlogBytes < Self.relaxedMark
       if isRelaxed || now >= entry.deadline {
-        if !isRelaxed { state.pointee.pauseAgainAt = now + Self.pauseRestNanoseconds }
+        if !isRelaxed { state.pauseAgainAt = now + Self.pauseRestNanoseconds }
         entry.publisher.unpause()
       } else {
         waiting.append(entry)

@@ -27,11 +27,11 @@ extension Worker {
     guard options.writeTimeout != .retry, options.writeDeadlineNanoseconds > 0 else { return }
     for connection in Array(connections.values) {
       csys_lock(connection.state.lockPointer)
-      let since = connection.state.pointee.isArmed ? connection.state.pointee.stalledSince : 0
+      let since = connection.state.output.pointee.isArmed ? connection.state.output.pointee.stalledSince : 0
       csys_unlock(connection.state.lockPointer)
       guard since > 0, loop.now - since > options.writeDeadlineNanoseconds else { continue }
-      counters.pointee.slowConsumers &+= 1
-      let bytes = connection.state.pointee.backlogBytes
+      counters.add(.slowConsumers, 1)
+      let bytes = connection.state.backlogBytes
       let limit = GoDuration.string(nanoseconds: options.writeDeadlineNanoseconds)
       server.logger.info(
         "\(connection.label) - Slow Consumer Detected: WriteDeadline of \(limit) exceeded with \(bytes) total bytes.")

@@ -55,6 +55,7 @@ extension UnsafeMutablePointer where Pointee == Chunk {
 struct ChunkPool {
   /// Chunks kept; more are given back to the system (64 x 64 KiB = 4 MiB a loop).
   private static let kept = 64
+  private static let keptAtRest = 4
   private var free: ChunkPointer?
   private var count = 0
 
@@ -66,6 +67,15 @@ struct ChunkPool {
     chunk.pointee.start = 0
     chunk.pointee.end = 0
     return chunk
+  }
+
+  /// Gives most of the spare ones back.
+  mutating func releaseSpare() {
+    while count > Self.keptAtRest, let chunk = free {
+      free = chunk.pointee.next
+      count -= 1
+      Chunk.free(chunk)
+    }
   }
 
   mutating func give(_ chunk: ChunkPointer) {

@@ -17,7 +17,7 @@ enum FrameOutcome {
 extension Worker {
   func handleFrame(_ connection: ConnectionPointer, _ base: UnsafeRawPointer, _ count: Int) -> FrameOutcome {
     var object: Connection { connection.pointee.object }
-    if connection.pointee.flags.contains(.awaitingAuthentication), base.load(as: UInt8.self) | 0x20 != 0x63 {
+    if connection.flags.contains(.awaitingAuthentication), base.load(as: UInt8.self) | 0x20 != 0x63 {
       guard object.authenticateWithoutConnect() else { return .closed }
     }
     switch ClientLine.scan(base, count) {
@@ -25,13 +25,13 @@ extension Worker {
       object.protocolError("Unknown Protocol Operation", at: base, count)
       return .closed
     case .incomplete(let argumentCount):
-      if argumentCount > connection.pointee.maxControlLine {
+      if argumentCount > connection.input.pointee.maxControlLine {
         object.controlLineTooLong(argumentCount)
         return .closed
       }
       return .incomplete(needed: 0)
     case .line(let verb, let start, let end, let next):
-      if end - start > connection.pointee.maxControlLine {
+      if end - start > connection.input.pointee.maxControlLine {
         object.controlLineTooLong(end - start)
         return .closed
       }
@@ -66,7 +66,7 @@ extension Worker {
     _ end: Int, payload: Int
   ) -> FrameOutcome {
     var object: Connection { connection.pointee.object }
-    if withHeaders, !connection.pointee.flags.contains(.headers) {
+    if withHeaders, !connection.flags.contains(.headers) {
       object.parseError("message headers not supported")
       return .closed
     }
@@ -101,7 +101,7 @@ extension Worker {
       return .closed
     }
     message.size = size
-    if connection.pointee.maxPayload >= 0, size > connection.pointee.maxPayload {
+    if connection.input.pointee.maxPayload >= 0, size > connection.input.pointee.maxPayload {
       if message.headerLength > 0, count > payload {
         let header = UnsafeRawBufferPointer(start: base + payload, count: min(count - payload, message.headerLength))
         traceRefused(message, header: header, "maximum payload exceeded", from: connection)
@@ -119,7 +119,7 @@ extension Worker {
       return .closed
     }
     if available < size + 2 { return .incomplete(needed: payload + size + 2) }
-    if connection.pointee.flags.contains(.tracing) {
+    if connection.flags.contains(.tracing) {
       object.traceIn(withHeaders ? "HPUB" : "PUB", UnsafeRawBufferPointer(start: base + start, count: end - start))
       object.traceMessage(message)
     }

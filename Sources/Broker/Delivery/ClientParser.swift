@@ -20,23 +20,23 @@ extension Worker {
     var messages: UInt64 = 0
     var bytes: UInt64 = 0
     defer {
-      connection.pointee.inMessages &+= messages
-      connection.pointee.inBytes &+= bytes
-      counters.pointee.inMessages &+= messages
-      counters.pointee.inBytes &+= bytes
+      connection.input.pointee.inMessages &+= messages
+      connection.input.pointee.inBytes &+= bytes
+      counters.add(.inMessages, messages)
+      counters.add(.inBytes, bytes)
     }
-    let maxPayload = connection.pointee.maxPayload >= 0 ? connection.pointee.maxPayload : Int.max
-    let maxControlLine = connection.pointee.maxControlLine
+    let maxPayload = connection.input.pointee.maxPayload >= 0 ? connection.input.pointee.maxPayload : Int.max
+    let maxControlLine = connection.input.pointee.maxControlLine
     frames: while position < count {
       let word = base.loadUnaligned(fromByteOffset: position, as: UInt32.self)
-      fast: if word == 0x2042_5550 || word == 0x2062_7570, connection.pointee.flags.isDisjoint(with: .careful) {
+      fast: if word == 0x2042_5550 || word == 0x2062_7570, connection.flags.isDisjoint(with: .careful) {
         // "PUB " or "pub ": subject [reply] size CR LF payload CR LF, single spaces.
-        let scope = connection.pointee.scope
+        let scope = connection.input.pointee.scope
         let subject = base + position + 4
         let available = count &- position &- 4
         let entry: MatchEntryPointer
         let subjectLength: Int
-        if let memo = connection.pointee.memo, memo.pointee.keyLength < available,
+        if let memo = connection.input.pointee.memo, memo.pointee.keyLength < available,
           memo.pointee.scope == scope.pointee.identifier,
           subject.load(fromByteOffset: memo.pointee.keyLength, as: UInt8.self) == 0x20,
           memo.pointee.generation == scope.generation(memo.pointee.subjectHash),
@@ -50,7 +50,7 @@ extension Worker {
           if end == 0 || end >= available || subject.load(fromByteOffset: end, as: UInt8.self) != 0x20 { break fast }
           subjectLength = end
           entry = match(scope, subject, end)
-          connection.pointee.memo = entry
+          connection.input.pointee.memo = entry
         }
         if !entry.pointee.flags.isEmpty { break fast }
 
@@ -109,13 +109,13 @@ extension Worker {
         bytes &+= UInt64(truncatingIfNeeded: size)
         if entry.pointee.rowCount > 0 {
           deliverVerbatim(entry, subject, subjectLength, tail, tailLength, size)
-        } else if hasReply, connection.pointee.flags.contains(.noResponders) {
+        } else if hasReply, connection.flags.contains(.noResponders) {
           sendNoResponders(connection, subject, subjectLength, tail)
         }
         position = position &+ 4 &+ subjectLength &+ 1 &+ tailLength
         continue frames
       }
-      if word == 0x4255_5048 || word == 0x6275_7068, connection.pointee.flags.isDisjoint(with: .careful),
+      if word == 0x4255_5048 || word == 0x6275_7068, connection.flags.isDisjoint(with: .careful),
         base.load(fromByteOffset: position &+ 4, as: UInt8.self) == 0x20
       {
         // "HPUB " or "hpub "

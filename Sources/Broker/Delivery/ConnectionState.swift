@@ -31,71 +31,144 @@ struct ConnectionFlags: OptionSet {
   static let careful: ConnectionFlags = [.verbose, .pedantic, .awaitingAuthentication, .tracing, .inspected]
 }
 
-/// The part of a connection that the message path touches, in unmanaged memory.
+/// The part of a connection that the message path touches, in unmanaged memory: what is set once, for any loop.
 ///
-/// Followed in memory by one stage slot a loop. Invariants: fields of the first group are touched by the owner
-/// loop only, except `flags` bits read by deliverers that are set before the first subscription; fields of the
-/// second group are guarded by `lock`; `backlogBytes` and `isClosed` may be read without it as a hint.
-/// The memory lives as long as its `Connection`, which is released through `Epochs` only.
+/// What changes lies behind it, by owner, so that no loop ever touches a word that another one may be changing:
+///
+/// - `input` belongs to the owner loop;
+/// - `output` is guarded by the lock at `lockPointer`;
+/// - `flags`, `isClosed`, `backlogBytes`, `maxPending` and `pauseAgainAt` are atomic words, read by any loop as hints.
+///   The owner loop writes `flags` and `maxPending`; `isClosed` and `backlogBytes` are written under the lock.
+/// - one stage slot a loop belongs to that loop.
+///
+/// The owner loop's part is a cache line of its own. The memory lives as long as its `Connection`, which is released
+/// through `Epochs` only.
 public struct ConnectionState {
-  // Owner loop.
-  var descriptor: Int32
+  let descriptor: Int32
   let loopIndex: Int32
-  var flags: ConnectionFlags = [.verbose, .pedantic]
+  @Uncounted var object: Connection
+}
+
+/// What the owner loop needs to read from a connection.
+struct ConnectionInput {
   /// Largest payload this connection may publish; -1 without a limit.
   var maxPayload: Int
-  /// Longest control line, without verb and line end.
-  var maxControlLine: Int
   var scope: PublishScopePointer
   /// Match of the last published subject.
   var memo: MatchEntryPointer?
   var inMessages: UInt64 = 0
   var inBytes: UInt64 = 0
+  private var controlLineLimit: Int32 = 0
 
-  // Guarded by `lock`.
-  var lock: UInt32 = 0
+  init(maxPayload: Int, maxControlLine: Int, scope: PublishScopePointer) {
+    self.maxPayload = maxPayload
+    self.scope = scope
+    self.maxControlLine = maxControlLine
+  }
+
+  /// Longest control line, without verb and line end.
+  var maxControlLine: Int {
+    @inline(__always) get { Int(controlLineLimit) }
+    set { controlLineLimit = Int32(clamping: newValue) }
+  }
+}
+
+/// What every loop needs to write to a connection; guarded by its lock.
+struct ConnectionOutput {
+  var backlogHead: ChunkPointer?
+  var backlogTail: ChunkPointer?
   var isWriting = false
-  var isClosed = false
   /// EPOLLOUT is asked for.
   var isArmed = false
   /// The owner loop has been asked to drain.
   var isDrainQueued = false
-  var backlogHead: ChunkPointer?
-  var backlogTail: ChunkPointer?
-  var backlogBytes = 0
-  /// Most bytes that may wait (`max_pending`).
-  var maxPending: Int
+  /// The owner loop wants to read: EPOLLIN is asked for.
+  var wantsInput = true
   var outMessages: UInt64 = 0
   var outBytes: UInt64 = 0
-  /// Publishers that waited in vain for this reader do not wait again before this time (monotonic nanoseconds).
-  var pauseAgainAt: Int64 = 0
   /// When messages were last sent (monotonic nanoseconds); 0 before the first.
   var lastDelivery: Int64 = 0
   /// When the backlog last moved (monotonic nanoseconds); 0 without a backlog.
   var stalledSince: Int64 = 0
-
-  @Uncounted var object: Connection
 }
 
 public typealias ConnectionPointer = UnsafeMutablePointer<ConnectionState>
 typealias StagePointer = UnsafeMutablePointer<Stage>
 
-extension UnsafeMutablePointer where Pointee == ConnectionState {
-  private static var slotsOffset: Int { (MemoryLayout<ConnectionState>.size + 7) & ~7 }
+/// Where what belongs to a connection lies, in bytes from its `ConnectionState`.
+private enum Place {
+  static var input: Int { 16 }
+  static var flags: Int { 60 }
+  static var lock: Int { 64 }
+  static var isClosed: Int { 68 }
+  static var backlogBytes: Int { 72 }
+  static var maxPending: Int { 80 }
+  static var output: Int { 88 }
+  static var pauseAgainAt: Int { 144 }
+  static var slots: Int { 152 }
+}
 
-  static func allocate(loops: Int) -> ConnectionPointer {
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: slotsOffset + loops * 8, alignment: 64)
-    (memory + slotsOffset).bindMemory(to: StagePointer?.self, capacity: loops).initialize(repeating: nil, count: loops)
-    return memory.bindMemory(to: ConnectionState.self, capacity: 1)
+extension UnsafeMutablePointer where Pointee == ConnectionState {
+  /// Memory for a connection, of which the caller initializes the `ConnectionState`.
+  static func allocate(
+    _ input: ConnectionInput, flags: ConnectionFlags, maxPending: Int, loops: Int
+  ) -> ConnectionPointer {
+    precondition(
+      MemoryLayout<ConnectionState>.size <= Place.input
+        && Place.input + MemoryLayout<ConnectionInput>.size <= Place.flags
+        && Place.output + MemoryLayout<ConnectionOutput>.size <= Place.pauseAgainAt, "parts of a connection overlap")
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: Place.slots + loops * 8, alignment: 64)
+    memory.initializeMemory(as: UInt8.self, repeating: 0, count: Place.slots)
+    (memory + Place.input).bindMemory(to: ConnectionInput.self, capacity: 1).initialize(to: input)
+    (memory + Place.output).bindMemory(to: ConnectionOutput.self, capacity: 1).initialize(to: ConnectionOutput())
+    (memory + Place.slots).bindMemory(to: StagePointer?.self, capacity: loops).initialize(repeating: nil, count: loops)
+    let pointer = memory.bindMemory(to: ConnectionState.self, capacity: 1)
+    pointer.flags = flags
+    pointer.maxPending = maxPending
+    return pointer
+  }
+
+  @inline(__always) private func place<Part>(_ offset: Int, _ type: Part.Type) -> UnsafeMutablePointer<Part> {
+    (UnsafeMutableRawPointer(self) + offset).assumingMemoryBound(to: type)
   }
 
   /// This loop's stage for the connection, while it has one.
   @inline(__always) func stageSlot(_ loop: Int) -> UnsafeMutablePointer<StagePointer?> {
-    (UnsafeMutableRawPointer(self) + Self.slotsOffset).assumingMemoryBound(to: StagePointer?.self) + loop
+    place(Place.slots, StagePointer?.self) + loop
   }
 
-  @inline(__always) var lockPointer: UnsafeMutablePointer<UInt32> {
-    (UnsafeMutableRawPointer(self) + MemoryLayout<ConnectionState>.offset(of: \.lock)!)
-      .assumingMemoryBound(to: UInt32.self)
+  @inline(__always) var input: UnsafeMutablePointer<ConnectionInput> { place(Place.input, ConnectionInput.self) }
+  @inline(__always) var output: UnsafeMutablePointer<ConnectionOutput> { place(Place.output, ConnectionOutput.self) }
+  @inline(__always) var lockPointer: UnsafeMutablePointer<UInt32> { place(Place.lock, UInt32.self) }
+
+  // MARK: atomic words
+
+  var flags: ConnectionFlags {
+    @inline(__always) get { ConnectionFlags(rawValue: csys_load32_relaxed(place(Place.flags, UInt32.self))) }
+    nonmutating set { csys_store32_relaxed(place(Place.flags, UInt32.self), newValue.rawValue) }
+  }
+
+  /// Nothing more is written.
+  var isClosed: Bool {
+    @inline(__always) get { csys_load32_relaxed(place(Place.isClosed, UInt32.self)) != 0 }
+    nonmutating set { csys_store32_relaxed(place(Place.isClosed, UInt32.self), newValue ? 1 : 0) }
+  }
+
+  /// Bytes that wait for the socket.
+  var backlogBytes: Int {
+    @inline(__always) get { Int(bitPattern: UInt(csys_load64_relaxed(place(Place.backlogBytes, UInt64.self)))) }
+    nonmutating set { csys_store64_relaxed(place(Place.backlogBytes, UInt64.self), UInt64(UInt(bitPattern: newValue))) }
+  }
+
+  /// Most bytes that may wait (`max_pending`).
+  var maxPending: Int {
+    get { Int(bitPattern: UInt(csys_load64_relaxed(place(Place.maxPending, UInt64.self)))) }
+    nonmutating set { csys_store64_relaxed(place(Place.maxPending, UInt64.self), UInt64(UInt(bitPattern: newValue))) }
+  }
+
+  /// Publishers that waited in vain for this reader do not wait again before this time (monotonic nanoseconds).
+  var pauseAgainAt: Int64 {
+    get { Int64(bitPattern: csys_load64_relaxed(place(Place.pauseAgainAt, UInt64.self))) }
+    nonmutating set { csys_store64_relaxed(place(Place.pauseAgainAt, UInt64.self), UInt64(bitPattern: newValue)) }
   }
 }

@@ -110,7 +110,7 @@ extension Worker {
     stage.pointee.messages &+= 1
     stage.pointee.payloadBytes &+= UInt64(truncatingIfNeeded: payloadLength)
     row.pointee.pending &+= 1
-    if connection.pointee.backlogBytes > Self.congestionMark { congested = connection }
+    if connection.backlogBytes > Self.congestionMark { congested = connection }
   }
 }
 
@@ -175,7 +175,7 @@ extension Worker {
     if flags.contains(.noEcho), row.pointee.connection == publisher { return false }
     if flags.contains(.limited) {
       let count = row.pointee.subscription.addDelivered(1)
-      let maximum = row.pointee.subscription.pointee.maximum
+      let maximum = row.pointee.subscription.maximum
       if count > maximum { return false }
       if count == maximum {
         exhausted.append(row.pointee.subscription)
@@ -270,7 +270,7 @@ extension Worker {
     if row.pointee.flags.contains(.tracksReplies), message.replyLength > 0 {
       connection.pointee.object.noteReply(message.replyBytes, at: loop.now)
     }
-    if connection.pointee.backlogBytes > Self.congestionMark { congested = connection }
+    if connection.backlogBytes > Self.congestionMark { congested = connection }
   }
 
   /// Appends bytes of any length, flushing as often as needed.

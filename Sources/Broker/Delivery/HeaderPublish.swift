@@ -12,14 +12,14 @@ extension Worker {
   /// plain enough, and `handleFrame` has to look at it.
   @inline(never)
   func publishWithHeaders(_ connection: ConnectionPointer, _ base: UnsafeRawPointer, _ count: Int) -> Int {
-    let scope = connection.pointee.scope
-    guard connection.pointee.flags.contains(.headers), !scope.tracesByHeader else { return 0 }
+    let scope = connection.input.pointee.scope
+    guard connection.flags.contains(.headers), !scope.tracesByHeader else { return 0 }
     let subject = base + 5
     let available = count &- 5
     let subjectLength = tokenLength(subject, available)
     guard subjectLength > 0 else { return 0 }
     let entry: MatchEntryPointer
-    if let memo = connection.pointee.memo, memo.pointee.keyLength == subjectLength,
+    if let memo = connection.input.pointee.memo, memo.pointee.keyLength == subjectLength,
       memo.pointee.scope == scope.pointee.identifier,
       memo.pointee.generation == scope.generation(memo.pointee.subjectHash),
       equalBytes(subject, memo.pointee.key.unsafelyUnwrapped, subjectLength)
@@ -27,7 +27,7 @@ extension Worker {
       entry = memo
     } else {
       entry = match(scope, subject, subjectLength)
-      connection.pointee.memo = entry
+      connection.input.pointee.memo = entry
     }
     guard entry.pointee.flags.isEmpty, !entry.pointee.hasRowWithoutHeaders else { return 0 }
 
@@ -48,8 +48,8 @@ extension Worker {
     let sizeStart = cursor
     while cursor < rest, tail.load(fromByteOffset: cursor, as: UInt8.self) &- 48 <= 9 { cursor &+= 1 }
     guard let size = ClientArguments.size(tail, Field(start: sizeStart, count: cursor &- sizeStart)),
-      headerLength <= size, connection.pointee.maxPayload < 0 || size <= connection.pointee.maxPayload,
-      subjectLength &+ 1 &+ cursor <= connection.pointee.maxControlLine
+      headerLength <= size, connection.input.pointee.maxPayload < 0 || size <= connection.input.pointee.maxPayload,
+      subjectLength &+ 1 &+ cursor <= connection.input.pointee.maxControlLine
     else { return 0 }
     let tailLength = cursor &+ 4 &+ size
     guard tailLength <= rest, tail.loadUnaligned(fromByteOffset: cursor, as: UInt16.self) == 0x0A0D,
@@ -59,13 +59,13 @@ extension Worker {
     let trace = Self.traceHeader
     if csys_find(headers, headerLength, trace.utf8Start, trace.utf8CodeUnitCount) != nil { return 0 }
 
-    connection.pointee.inMessages &+= 1
-    connection.pointee.inBytes &+= UInt64(truncatingIfNeeded: size)
-    counters.pointee.inMessages &+= 1
-    counters.pointee.inBytes &+= UInt64(truncatingIfNeeded: size)
+    connection.input.pointee.inMessages &+= 1
+    connection.input.pointee.inBytes &+= UInt64(truncatingIfNeeded: size)
+    counters.add(.inMessages, 1)
+    counters.add(.inBytes, UInt64(truncatingIfNeeded: size))
     if entry.pointee.rowCount > 0 {
       deliverVerbatim(entry, subject, subjectLength, tail, tailLength, size, withHeaders: true)
-    } else if replyLength > 0, connection.pointee.flags.contains(.noResponders) {
+    } else if replyLength > 0, connection.flags.contains(.noResponders) {
       sendNoResponders(connection, subject, subjectLength, tail)
     }
     return 5 &+ subjectLength &+ 1 &+ tailLength

@@ -234,7 +234,7 @@ extension Worker {
   private func append(
     _ subscription: SubscriptionPointer, to entry: MatchEntryPointer, subject: UnsafeRawBufferPointer
   ) {
-    let isShadow = SubscriptionFlags(rawValue: subscription.pointee.flags).contains(.shadow)
+    let isShadow = SubscriptionFlags(rawValue: subscription.flags).contains(.shadow)
     let made =
       isShadow
       ? makeShadowRow(subscription, entry, subject: subject)
@@ -265,7 +265,7 @@ extension Worker {
 
   /// nil when the receiver's own permissions deny this subject (FEATURES 4.018).
   private func makeRow(_ subscription: SubscriptionPointer, subject: UnsafeRawBufferPointer) -> Row? {
-    let kind = SubscriptionFlags(rawValue: subscription.pointee.flags)
+    let kind = SubscriptionFlags(rawValue: subscription.flags)
     var flags: RowFlags = []
     if kind.contains(.limited) { flags.insert(.limited) }
     if kind.contains(.internal) {
@@ -290,7 +290,7 @@ extension Worker {
     let connection = shadow.connection
     let local = shadow.source.localSubject(of: subject)
     var flags = rowFlags(connection).union(.shadow)
-    if SubscriptionFlags(rawValue: subscription.pointee.flags).contains(.filtered) {
+    if SubscriptionFlags(rawValue: subscription.flags).contains(.filtered) {
       let denied =
         local.map { local in
           local.withUnsafeBytes { connection.deniesDelivery(of: $0, subscription) }
@@ -312,7 +312,7 @@ extension Worker {
 
   private func rowFlags(_ connection: ConnectionPointer) -> RowFlags {
     var flags: RowFlags = []
-    let settings = connection.pointee.flags
+    let settings = connection.flags
     if settings.contains(.headers) { flags.insert(.headers) }
     if settings.contains(.noEcho) { flags.insert(.noEcho) }
     if settings.contains(.tracksReplies) { flags.insert(.tracksReplies) }

@@ -6,16 +6,16 @@ import Wire
 extension Worker {
   /// Publishes a client's message by the rules of its connection (FEATURES 1.047, 2.011, 4.017).
   func publish(_ message: Message, from connection: ConnectionPointer) {
-    connection.pointee.inMessages &+= 1
-    connection.pointee.inBytes &+= UInt64(message.size)
-    counters.pointee.inMessages &+= 1
-    counters.pointee.inBytes &+= UInt64(message.size)
+    connection.input.pointee.inMessages &+= 1
+    connection.input.pointee.inBytes &+= UInt64(message.size)
+    counters.add(.inMessages, 1)
+    counters.add(.inBytes, UInt64(message.size))
     var object: Connection { connection.pointee.object }
-    let flags = connection.pointee.flags
+    let flags = connection.flags
     if flags.contains(.pedantic), !Subject.isValidLiteral(message.subjectBytes) {
       object.sendError("Invalid Publish Subject")
     }
-    guard mayBeTraced(message, connection.pointee.scope) else {
+    guard mayBeTraced(message, connection.input.pointee.scope) else {
       route(message, from: connection)
       return
     }
@@ -43,7 +43,7 @@ extension Worker {
 
   private func route(_ message: Message, from connection: ConnectionPointer) {
     var object: Connection { connection.pointee.object }
-    let scope = connection.pointee.scope
+    let scope = connection.input.pointee.scope
     var entry = match(scope, message.subject, message.subjectLength)
     if entry.pointee.flags.contains(.mapped) {
       publishMapped(message, from: connection)
@@ -61,7 +61,7 @@ extension Worker {
 
   /// The subject is replaced by a mapping's; the new one is what permissions are checked against (FEATURES 2.011).
   private func publishMapped(_ message: Message, from connection: ConnectionPointer) {
-    let scope = connection.pointee.scope
+    let scope = connection.input.pointee.scope
     var mapped = message
     guard let subject = map(message, scope.pointee.object.account) else {
       // The weights leave a part that goes nowhere.
@@ -72,7 +72,7 @@ extension Worker {
     mapped.subject = subject.baseAddress!
     mapped.subjectLength = subject.count
     var object: Connection { connection.pointee.object }
-    if connection.pointee.flags.contains(.tracing) { object.traceMapping(message.subjectBytes, subject) }
+    if connection.flags.contains(.tracing) { object.traceMapping(message.subjectBytes, subject) }
     if let trace = passage.trace { note(trace, .mapping(to: text(subject))) }
     var entry = match(scope, mapped.subject, mapped.subjectLength, .mapped)
     if entry.pointee.flags.contains(.denied) {
@@ -112,12 +112,12 @@ extension Worker {
   }
 
   private func answerUndelivered(_ message: Message, from connection: ConnectionPointer) {
-    guard let reply = message.reply, connection.pointee.flags.contains(.noResponders) else { return }
+    guard let reply = message.reply, connection.flags.contains(.noResponders) else { return }
     sendNoResponders(connection, subject: message.subjectBytes, reply: reply, message.replyLength)
   }
 
   private func noteAccepted(_ message: Message, from connection: ConnectionPointer) {
-    if connection.pointee.flags.contains(.verbose) { connection.pointee.object.sendOK() }
+    if connection.flags.contains(.verbose) { connection.pointee.object.sendOK() }
   }
 
   // MARK: no responders
@@ -138,7 +138,7 @@ extension Worker {
     _ connection: ConnectionPointer, subject: UnsafeRawBufferPointer, reply: UnsafeRawPointer, _ replyLength: Int
   ) {
     let replyBytes = UnsafeRawBufferPointer(start: reply, count: replyLength)
-    let index = connection.pointee.scope.pointee.object.account.index
+    let index = connection.input.pointee.scope.pointee.object.account.index
     index.match(replyBytes, into: &matchResult)
     for position in 0..<matchResult.plainCount {
       let subscription = matchResult.plain[position]

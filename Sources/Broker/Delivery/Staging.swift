@@ -15,44 +15,44 @@ extension Worker {
     let total = stage.pointee.segmentBytes
     if total == 0 { return }
     let connection = stage.pointee.connection
-    counters.pointee.outMessages &+= stage.pointee.messages
-    counters.pointee.outBytes &+= stage.pointee.payloadBytes
+    counters.add(.outMessages, stage.pointee.messages)
+    counters.add(.outBytes, stage.pointee.payloadBytes)
 
     csys_lock(connection.lockPointer)
-    if connection.pointee.isClosed {
+    if connection.isClosed {
       csys_unlock(connection.lockPointer)
       stage.reset()
       return
     }
-    connection.pointee.outMessages &+= stage.pointee.messages
-    connection.pointee.outBytes &+= stage.pointee.payloadBytes
-    if stage.pointee.messages > 0 { connection.pointee.lastDelivery = loop.now }
-    let framed = connection.pointee.flags.contains(.framed)
-    if framed || connection.pointee.isWriting || connection.pointee.backlogHead != nil {
+    connection.output.pointee.outMessages &+= stage.pointee.messages
+    connection.output.pointee.outBytes &+= stage.pointee.payloadBytes
+    if stage.pointee.messages > 0 { connection.output.pointee.lastDelivery = loop.now }
+    let framed = connection.flags.contains(.framed)
+    if framed || connection.output.pointee.isWriting || connection.output.pointee.backlogHead != nil {
       appendBacklog(connection, stage, skipping: 0)
       let overflow = hasOverflowed(connection)
       let mustQueue =
-        framed && !connection.pointee.isDrainQueued && !connection.pointee.isArmed && !overflow
-      if mustQueue { connection.pointee.isDrainQueued = true }
+        framed && !connection.output.pointee.isDrainQueued && !connection.output.pointee.isArmed && !overflow
+      if mustQueue { connection.output.pointee.isDrainQueued = true }
       csys_unlock(connection.lockPointer)
       stage.reset()
       if overflow { overflowed(connection) } else if mustQueue { requestDrain(connection) }
       return
     }
-    connection.pointee.isWriting = true
+    connection.output.pointee.isWriting = true
     csys_unlock(connection.lockPointer)
 
     let written = writeSegments(connection.pointee.descriptor, stage)
 
     csys_lock(connection.lockPointer)
-    connection.pointee.isWriting = false
-    if connection.pointee.isClosed {
+    connection.output.pointee.isWriting = false
+    if connection.isClosed {
       csys_unlock(connection.lockPointer)
       stage.reset()
       return
     }
     if written < total { prependBacklog(connection, stage, skipping: written) }
-    let hasBacklog = connection.pointee.backlogHead != nil
+    let hasBacklog = connection.output.pointee.backlogHead != nil
     let overflow = hasOverflowed(connection)
     if hasBacklog, !overflow { arm(connection) }
     csys_unlock(connection.lockPointer)
@@ -81,10 +81,10 @@ extension Worker {
 
   /// Whether more waits than may; nothing is added to the backlog from then on. The connection's lock is held.
   private func hasOverflowed(_ connection: ConnectionPointer) -> Bool {
-    let backlog = connection.pointee.backlogBytes
+    let backlog = connection.backlogBytes
     let isOverBudget = backlog > Self.smallBacklog && Chunk.bytesInUse > outputBudget
-    guard backlog > connection.pointee.maxPending || isOverBudget else { return false }
-    connection.pointee.isClosed = true
+    guard backlog > connection.maxPending || isOverBudget else { return false }
+    connection.isClosed = true
     return true
   }
 
@@ -93,7 +93,7 @@ extension Worker {
 
   /// Closes a receiver whose backlog exceeds `max_pending` (FEATURES 1.032).
   private func overflowed(_ connection: ConnectionPointer) {
-    counters.pointee.slowConsumers &+= 1
+    counters.add(.slowConsumers, 1)
     connection.pointee.object.requestClose(.slowConsumerPendingBytes)
   }
 
@@ -102,8 +102,8 @@ extension Worker {
   /// Appends what a stage holds after its first `skipping` bytes.
   private func appendBacklog(_ connection: ConnectionPointer, _ stage: StagePointer, skipping: Int) {
     let count = stage.pointee.segmentBytes - skipping
-    if connection.pointee.backlogHead == nil { connection.pointee.stalledSince = loop.now }
-    connection.pointee.backlogBytes += count
+    if connection.output.pointee.backlogHead == nil { connection.output.pointee.stalledSince = loop.now }
+    connection.backlogBytes += count
     // One run of chunk bytes: the chunk itself changes hands, unless copying it is cheaper.
     if stage.pointee.segmentCount == 1, stage.pointee.length == stage.pointee.segmentBytes, count > 8192 {
       let chunk = stage.pointee.chunk
@@ -127,14 +127,14 @@ extension Worker {
 
   /// Puts the rest of a stage in front of what other loops appended while this one wrote.
   private func prependBacklog(_ connection: ConnectionPointer, _ stage: StagePointer, skipping: Int) {
-    let head = connection.pointee.backlogHead
-    let tail = connection.pointee.backlogTail
-    connection.pointee.backlogHead = nil
-    connection.pointee.backlogTail = nil
+    let head = connection.output.pointee.backlogHead
+    let tail = connection.output.pointee.backlogTail
+    connection.output.pointee.backlogHead = nil
+    connection.output.pointee.backlogTail = nil
     appendBacklog(connection, stage, skipping: skipping)
     if let head {
-      connection.pointee.backlogTail!.pointee.next = head
-      connection.pointee.backlogTail = tail
+      connection.output.pointee.backlogTail!.pointee.next = head
+      connection.output.pointee.backlogTail = tail
     }
   }
 
@@ -143,7 +143,7 @@ extension Worker {
     var rest = count
     while rest > 0 {
       let tail: ChunkPointer
-      if let last = connection.pointee.backlogTail, last.pointee.end < Chunk.capacity {
+      if let last = connection.output.pointee.backlogTail, last.pointee.end < Chunk.capacity {
         tail = last
       } else {
         tail = chunks.take()
@@ -159,29 +159,29 @@ extension Worker {
 
   private func link(_ connection: ConnectionPointer, _ chunk: ChunkPointer) {
     chunk.pointee.next = nil
-    if let tail = connection.pointee.backlogTail {
+    if let tail = connection.output.pointee.backlogTail {
       tail.pointee.next = chunk
     } else {
-      connection.pointee.backlogHead = chunk
+      connection.output.pointee.backlogHead = chunk
     }
-    connection.pointee.backlogTail = chunk
+    connection.output.pointee.backlogTail = chunk
   }
 
   private func arm(_ connection: ConnectionPointer) {
-    if connection.pointee.isArmed { return }
-    connection.pointee.isArmed = true
+    if connection.output.pointee.isArmed { return }
+    connection.output.pointee.isArmed = true
     let owner = Int(connection.pointee.loopIndex)
     csys_add32(server.workers[owner].armedCount, 1)
-    connection.pointee.object.updateInterest()
+    connection.pointee.object.applyInterest()
     // The owner watches the write deadline, and may be asleep.
     if owner != index { wakeMask |= 1 << UInt64(owner) }
   }
 
   private func disarm(_ connection: ConnectionPointer) {
-    if !connection.pointee.isArmed { return }
-    connection.pointee.isArmed = false
+    if !connection.output.pointee.isArmed { return }
+    connection.output.pointee.isArmed = false
     csys_add32(armedCount, UInt32.max)
-    connection.pointee.object.updateInterest()
+    connection.pointee.object.applyInterest()
   }
 
   // MARK: draining (owner loop)
@@ -189,60 +189,60 @@ extension Worker {
   /// Writes the backlog as far as the socket takes it. Call on the owner loop.
   @inline(never) func drain(_ connection: ConnectionPointer) {
     csys_lock(connection.lockPointer)
-    connection.pointee.isDrainQueued = false
+    connection.output.pointee.isDrainQueued = false
     // Another loop that is writing arms the socket itself when something is left.
-    if connection.pointee.isClosed || connection.pointee.isWriting {
+    if connection.isClosed || connection.output.pointee.isWriting {
       csys_unlock(connection.lockPointer)
       return
     }
-    connection.pointee.isWriting = true
+    connection.output.pointee.isWriting = true
     var failed = false
-    if connection.pointee.flags.contains(.framed) {
+    if connection.flags.contains(.framed) {
       csys_unlock(connection.lockPointer)
       let isFlushed = connection.pointee.object.flushTransport()
       csys_lock(connection.lockPointer)
-      if !isFlushed, !connection.pointee.isClosed {
-        connection.pointee.isWriting = false
+      if !isFlushed, !connection.isClosed {
+        connection.output.pointee.isWriting = false
         arm(connection)
         csys_unlock(connection.lockPointer)
         return
       }
     }
-    while !connection.pointee.isClosed, let chunk = connection.pointee.backlogHead {
+    while !connection.isClosed, let chunk = connection.output.pointee.backlogHead {
       // While this loop writes, others append behind: the head is not theirs to touch once it is unlinked.
-      connection.pointee.backlogHead = chunk.pointee.next
-      if chunk.pointee.next == nil { connection.pointee.backlogTail = nil }
+      connection.output.pointee.backlogHead = chunk.pointee.next
+      if chunk.pointee.next == nil { connection.output.pointee.backlogTail = nil }
       csys_unlock(connection.lockPointer)
       let count = chunk.pointee.end - chunk.pointee.start
       let written = connection.pointee.object.writeOut(chunk.bytes + chunk.pointee.start, count)
       csys_lock(connection.lockPointer)
-      if connection.pointee.isClosed {
+      if connection.isClosed {
         chunks.give(chunk)
         break
       }
       let taken = max(0, written)
-      connection.pointee.backlogBytes -= taken
-      if taken > 0 { connection.pointee.stalledSince = loop.now }
+      connection.backlogBytes -= taken
+      if taken > 0 { connection.output.pointee.stalledSince = loop.now }
       if taken == count {
         chunks.give(chunk)
         continue
       }
       chunk.pointee.start += taken
-      chunk.pointee.next = connection.pointee.backlogHead
-      connection.pointee.backlogHead = chunk
-      if connection.pointee.backlogTail == nil { connection.pointee.backlogTail = chunk }
+      chunk.pointee.next = connection.output.pointee.backlogHead
+      connection.output.pointee.backlogHead = chunk
+      if connection.output.pointee.backlogTail == nil { connection.output.pointee.backlogTail = chunk }
       failed = written < 0
       break
     }
-    connection.pointee.isWriting = false
-    if connection.pointee.isClosed {
+    connection.output.pointee.isWriting = false
+    if connection.isClosed {
       freeBacklog(connection)
       csys_unlock(connection.lockPointer)
       return
     }
-    let isEmpty = connection.pointee.backlogHead == nil && !connection.pointee.object.hasUnsentBytes
+    let isEmpty = connection.output.pointee.backlogHead == nil && !connection.pointee.object.hasUnsentBytes
     if isEmpty {
-      connection.pointee.stalledSince = 0
+      connection.output.pointee.stalledSince = 0
       disarm(connection)
     } else if !failed {
       arm(connection)
@@ -257,11 +257,11 @@ extension Worker {
 
   /// Drops what waits. The connection's lock is held, or nobody else can reach it.
   func freeBacklog(_ connection: ConnectionPointer) {
-    while let chunk = connection.pointee.backlogHead {
-      connection.pointee.backlogHead = chunk.pointee.next
+    while let chunk = connection.output.pointee.backlogHead {
+      connection.output.pointee.backlogHead = chunk.pointee.next
       chunks.give(chunk)
     }
-    connection.pointee.backlogTail = nil
-    connection.pointee.backlogBytes = 0
+    connection.output.pointee.backlogTail = nil
+    connection.backlogBytes = 0
   }
 }

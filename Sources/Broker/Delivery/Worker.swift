@@ -65,7 +65,7 @@ public final class Worker: @unchecked Sendable {
   var clientCount: Int { Int(csys_load32(clientCounter)) }
   /// Connections this loop owns.
   var connections: [UInt64: Connection] = [:]
-  var counters: UnsafeMutablePointer<WorkerCounters>
+  let counters = WorkerCounters()
   var sweepTimer: TimerToken?
   let tlsScratch = TLSScratch()
   /// What all output buffers together may take: the memory budget of the process.
@@ -84,8 +84,6 @@ public final class Worker: @unchecked Sendable {
     armedCount.initialize(to: 0)
     clientCounter = .allocate(capacity: 1)
     clientCounter.initialize(to: 0)
-    counters = .allocate(capacity: 1)
-    counters.initialize(to: WorkerCounters())
     random = UInt64.random(in: 1...UInt64.max)
     loop.endOfBatch = { [unowned self] in self.endBatch() }
     loop.nextPoll = { [unowned self] in self.nextPoll() }
@@ -233,12 +231,30 @@ public final class Worker: @unchecked Sendable {
   }
 }
 
-/// Totals of one loop; written by it, read by monitoring without a lock.
+/// Totals of one loop. Atomic words that the loop alone writes; read by any thread.
 struct WorkerCounters {
-  var inMessages: UInt64 = 0
-  var inBytes: UInt64 = 0
-  var outMessages: UInt64 = 0
-  var outBytes: UInt64 = 0
-  var slowConsumers: UInt64 = 0
-  var stalls: UInt64 = 0
+  enum Counter: Int, CaseIterable {
+    case inMessages, inBytes, outMessages, outBytes, slowConsumers, stalls
+  }
+
+  private let words: UnsafeMutablePointer<UInt64>
+
+  init() {
+    words = .allocate(capacity: Counter.allCases.count)
+    words.initialize(repeating: 0, count: Counter.allCases.count)
+  }
+
+  /// On the loop.
+  @inline(__always) func add(_ counter: Counter, _ count: UInt64) {
+    let word = words + counter.rawValue
+    csys_store64_relaxed(word, csys_load64_relaxed(word) &+ count)
+  }
+
+  subscript(counter: Counter) -> UInt64 { csys_load64_relaxed(words + counter.rawValue) }
+
+  var traffic: TrafficCounts {
+    TrafficCounts(
+      inMessages: self[.inMessages], inBytes: self[.inBytes], outMessages: self[.outMessages],
+      outBytes: self[.outBytes])
+  }
 }

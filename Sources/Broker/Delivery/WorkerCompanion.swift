@@ -11,6 +11,9 @@ open class WorkerCompanion {
   /// Publishers should wait.
   open var isCongested: Bool { false }
 
+  /// Gives back what is only kept to be used again: nothing is happening.
+  open func releaseSpareMemory() {}
+
   /// How soon the loop shall run again by itself, in nanoseconds; nil: when something happens.
   open func nextPoll() -> Int64? { nil }
 }

@@ -120,13 +120,13 @@ extension Connection {
     var info = ConnectionInfo(
       identifier: identifier, host: address.host, port: Int(address.port), start: startWall,
       lastActivity: lastActivityWall, roundTripNanoseconds: roundTripNanoseconds)
-    info.inMessages = state.pointee.inMessages
-    info.inBytes = state.pointee.inBytes
+    info.inMessages = state.input.pointee.inMessages
+    info.inBytes = state.input.pointee.inBytes
     csys_lock(state.lockPointer)
-    info.outMessages = state.pointee.outMessages
-    info.outBytes = state.pointee.outBytes
-    info.pendingBytes = state.pointee.backlogBytes
-    let delivery = state.pointee.lastDelivery
+    info.outMessages = state.output.pointee.outMessages
+    info.outBytes = state.output.pointee.outBytes
+    info.pendingBytes = state.backlogBytes
+    let delivery = state.output.pointee.lastDelivery
     csys_unlock(state.lockPointer)
     if delivery > 0 {
       let clock = worker.loop.clock

@@ -1,5 +1,4 @@
 import Bytes
-import CSystem
 
 /// The server's totals at one moment.
 struct ServerStatistics: Sendable {
@@ -27,15 +26,8 @@ extension Monitor {
       slowConsumers: counters[\.slowConsumers], staleConnections: counters[\.staleConnections],
       activeAccounts: accounts.count { $0.connectionCount > 0 })
     for worker in server.workers {
-      func load(_ field: WritableKeyPath<WorkerCounters, UInt64>) -> UInt64 {
-        csys_load64_relaxed(worker.counters.pointer(to: field)!)
-      }
-      statistics.traffic =
-        statistics.traffic
-        + TrafficCounts(
-          inMessages: load(\.inMessages), inBytes: load(\.inBytes), outMessages: load(\.outMessages),
-          outBytes: load(\.outBytes))
-      statistics.stalls += load(\.stalls)
+      statistics.traffic = statistics.traffic + worker.counters.traffic
+      statistics.stalls += worker.counters[.stalls]
     }
     for account in accounts { statistics.subscriptions += account.subscriptionCount }
     return statistics

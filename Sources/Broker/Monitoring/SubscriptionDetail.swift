@@ -34,7 +34,7 @@ extension Connection {
       account: withAccount ? account.name : "",
       subject: String(decoding: account.index.subject(of: subscription), as: UTF8.self),
       queue: text(account.index.queueName(of: subscription)), identifier: text(subscription.sid),
-      messages: csys_load64(subscription.deliveredPointer), maximum: subscription.pointee.maximum,
+      messages: csys_load64(subscription.deliveredPointer), maximum: subscription.maximum,
       connection: identifier)
   }
 

@@ -64,8 +64,9 @@ extension Connection {
     csys_lock(state.lockPointer)
     defer { csys_unlock(state.lockPointer) }
     return TrafficCounts(
-      inMessages: state.pointee.inMessages, inBytes: state.pointee.inBytes, outMessages: state.pointee.outMessages,
-      outBytes: state.pointee.outBytes)
+      inMessages: state.input.pointee.inMessages, inBytes: state.input.pointee.inBytes,
+      outMessages: state.output.pointee.outMessages,
+      outBytes: state.output.pointee.outBytes)
   }
 
   /// The part that belongs to the account it is in now. Owner loop.

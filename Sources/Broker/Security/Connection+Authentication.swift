@@ -24,7 +24,7 @@ extension Connection {
 
   /// Takes a CONNECT line. False when the connection is closing.
   func handleConnect(_ arguments: UnsafeRawBufferPointer) -> Bool {
-    if state.pointee.flags.contains(.tracing) { traceIn("CONNECT", arguments) }
+    if state.flags.contains(.tracing) { traceIn("CONNECT", arguments) }
     clearAuthenticationTimer()
     noteActivity()
     let isFirst = !isConnected
@@ -71,7 +71,7 @@ extension Connection {
     }
     clearAuthenticationTimer()
     isConnected = true
-    state.pointee.flags.remove(.awaitingAuthentication)
+    state.flags.remove(.awaitingAuthentication)
     return true
   }
 
@@ -109,14 +109,15 @@ extension Connection {
     }
     guard bind(to: user) else { return false }
     isBound = true
-    state.pointee.flags.remove(.awaitingAuthentication)
+    announce()
+    state.flags.remove(.awaitingAuthentication)
     guard (0...1).contains(options.protocolVersion) else {
       sendError("invalid client protocol")
       logError("invalid client protocol")
       close(.badClientProtocolVersion)
       return false
     }
-    if options.noResponders, !state.pointee.flags.contains(.headers) {
+    if options.noResponders, !state.flags.contains(.headers) {
       sendError("no responders requires headers support")
       logError("no responders requires headers support")
       close(.noRespondersRequiresHeaders)
@@ -141,8 +142,8 @@ extension Connection {
     account = joined
     scope = user?.scope ?? joined.openScope
     setPermissions(user?.permissions)
-    state.pointee.scope = scope.state
-    state.pointee.memo = nil
+    state.input.pointee.scope = scope.state
+    state.input.pointee.memo = nil
     applyLimits(settings)
     trafficBeforeAccount = traffic
     server.system.didJoin(self)
@@ -155,8 +156,8 @@ extension Connection {
     self.user = user
     scope = user?.scope ?? account.openScope
     setPermissions(user?.permissions)
-    state.pointee.scope = scope.state
-    state.pointee.memo = nil
+    state.input.pointee.scope = scope.state
+    state.input.pointee.memo = nil
     applyLimits(settings)
   }
 
@@ -164,9 +165,9 @@ extension Connection {
     var payload = settings.options.maxPayload
     let rules = account.limits
     if rules.maxPayload >= 0 { payload = min(payload, rules.maxPayload) }
-    state.pointee.maxPayload = payload
-    state.pointee.maxControlLine = settings.options.maxControlLine
-    state.pointee.maxPending = Int(settings.options.maxPending)
+    state.input.pointee.maxPayload = payload
+    state.input.pointee.maxControlLine = settings.options.maxControlLine
+    state.maxPending = Int(settings.options.maxPending)
     // Both limits hold for each connection (FEATURES 4.025).
     let limits = [
       settings.options.maxSubscriptions > 0 ? settings.options.maxSubscriptions : -1, rules.maxSubscriptions,
@@ -204,9 +205,9 @@ extension Connection {
     permissions = new
     csys_unlock(state.lockPointer)
     if new?.responses != nil {
-      state.pointee.flags.insert([.tracksReplies, .inspected])
+      state.flags.insert([.tracksReplies, .inspected])
     } else {
-      state.pointee.flags.remove([.tracksReplies, .inspected])
+      state.flags.remove([.tracksReplies, .inspected])
     }
   }
 
@@ -219,14 +220,14 @@ extension Connection {
 
   private func applyFlags() {
     func set(_ flag: ConnectionFlags, _ isOn: Bool) {
-      if isOn { state.pointee.flags.insert(flag) } else { state.pointee.flags.remove(flag) }
+      if isOn { state.flags.insert(flag) } else { state.flags.remove(flag) }
     }
     set(.verbose, options.verbose)
     set(.pedantic, options.pedantic)
     set(.noEcho, !options.echo)
     set(.headers, options.headers && !server.settings.options.noHeaderSupport)
     set(.noResponders, options.noResponders)
-    announceName()
+    announce()
   }
 
   func authorizationViolation(_ reason: CloseReason) {

@@ -79,19 +79,20 @@ extension Connection {
   func follow(_ settings: ServerSettings, old: ServerSettings) {
     guard phase != .closed, closeReason == nil else { return }
     if settings.options.log.trace {
-      state.pointee.flags.insert(.tracing)
+      state.flags.insert(.tracing)
     } else {
-      state.pointee.flags.remove(.tracing)
+      state.flags.remove(.tracing)
     }
     if settings.options.noFastProducerStall {
-      state.pointee.flags.insert(.noStall)
+      state.flags.insert(.noStall)
     } else {
-      state.pointee.flags.remove(.noStall)
+      state.flags.remove(.noStall)
     }
     if let tls, let pinned = settings.options.tls?.pinnedCertificates, !tls.matches(pinned: pinned) {
       close(.tlsHandshakeError)
       return
     }
+    announce()
     if isConnected { reauthorize(settings, old: old) } else { refreshShadows() }
   }
 
@@ -154,9 +155,9 @@ extension Connection {
 
   private func setFiltered(_ subscription: SubscriptionPointer, _ isFiltered: Bool) {
     let flag = SubscriptionFlags.filtered.rawValue
-    let flags = isFiltered ? subscription.pointee.flags | flag : subscription.pointee.flags & ~flag
-    if flags == subscription.pointee.flags, !isFiltered { return }
-    subscription.pointee.flags = flags
+    let flags = isFiltered ? subscription.flags | flag : subscription.flags & ~flag
+    if flags == subscription.flags, !isFiltered { return }
+    subscription.flags = flags
     account.index.touch(subscription)
   }
 }

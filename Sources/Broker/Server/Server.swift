@@ -4,6 +4,7 @@ import Crypto
 import Glibc
 import Reactor
 import Subjects
+import Synchronization
 
 /// The server: its loops, its listener, its connections and its settings.
 ///
@@ -27,12 +28,14 @@ public final class Server: @unchecked Sendable {
   private var nextIdentifier: UInt64 = 5
   private var listener: Listener?
   private var boundPort = 0
-  private var isStopping = false
+  /// Written on loop 0.
+  private let isStopping = Atomic(false)
   private var handshakeLimiter: TLSRateLimiter?
   private var isLameDuck = false
   private(set) var monitor: Monitor!
   private(set) var system: SystemServices!
   private(set) var monitoring: MonitoringServer!
+  private(set) var idleMemory: IdleMemory!
   private var configurationTime: Int64
   /// Set before `start`; nil without JetStream.
   public var jetStream: (any JetStreamHost)?
@@ -56,6 +59,7 @@ public final class Server: @unchecked Sendable {
     monitor = Monitor(server: self, options: options)
     system = SystemServices(server: self)
     monitoring = MonitoringServer(monitor)
+    idleMemory = IdleMemory(server: self)
     currentSettings.install(retire: retire)
     system.follow(currentSettings)
   }
@@ -91,8 +95,8 @@ public final class Server: @unchecked Sendable {
   /// Clients can connect.
   var isListening: Bool { listener != nil }
 
-  /// The end has begun.
-  var isEnding: Bool { isStopping }
+  /// The end has begun. Any thread.
+  var isEnding: Bool { isStopping.load(ordering: .relaxed) }
 
   var currentConnectionCount: Int {
     csys_lock(lock)
@@ -119,7 +123,7 @@ public final class Server: @unchecked Sendable {
 
   /// False when lame duck mode or shutdown has begun already. Loop 0.
   func beginLameDuck() -> Bool {
-    if isStopping || isLameDuck { return false }
+    if isEnding || isLameDuck { return false }
     csys_lock(lock)
     isLameDuck = true
     csys_unlock(lock)
@@ -194,6 +198,7 @@ public final class Server: @unchecked Sendable {
     }
     listener.start()
     system.startTimers()
+    idleMemory.start()
     logger.info("Server is ready")
   }
 
@@ -227,9 +232,9 @@ public final class Server: @unchecked Sendable {
   /// Closes everything and ends the loops. Any thread.
   public func shutdown() {
     loops.loops[0].submit { [self] in
-      if isStopping { return }
+      if isEnding { return }
       system.publishShutdown()
-      isStopping = true
+      isStopping.store(true, ordering: .relaxed)
       logger.info("Initiating Shutdown...")
       monitoring.stop()
       monitor.background.stop()

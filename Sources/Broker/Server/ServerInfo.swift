@@ -35,7 +35,7 @@ struct ServerInfo: Sendable {
     writer.field("tls_required", tlsRequired, omitEmpty: true)
     writer.field("tls_verify", tlsVerify, omitEmpty: true)
     writer.field("tls_available", tlsAvailable, omitEmpty: true)
-    writer.field("max_payload", connectInfo ? connection.state.pointee.maxPayload : maxPayload)
+    writer.field("max_payload", connectInfo ? connection.state.input.pointee.maxPayload : maxPayload)
     writer.field("jetstream", jetStream, omitEmpty: true)
     writer.field("client_id", connection.identifier)
     writer.field("client_ip", connection.address.host, omitEmpty: true)

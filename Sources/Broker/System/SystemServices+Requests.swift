@@ -336,7 +336,7 @@ extension SystemServices {
   /// - Parameter queue: only members of this group.
   private func countSubscribers(_ account: Account, _ subject: [UInt8], queue: [UInt8]?) -> Int {
     func counts(_ subscription: SubscriptionPointer) -> Bool {
-      if SubscriptionFlags(rawValue: subscription.pointee.flags).contains(.internal) { return false }
+      if SubscriptionFlags(rawValue: subscription.flags).contains(.internal) { return false }
       return queue.map { $0.elementsEqual(account.index.queueName(of: subscription)) } ?? true
     }
     return subject.withUnsafeBytes { subject in

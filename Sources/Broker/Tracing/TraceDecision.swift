@@ -50,7 +50,7 @@ extension Worker {
     }
     var bytes = destination
     let isAllowed = bytes.withUTF8 {
-      !connection.pointee.scope.pointee.object.refuses(UnsafeRawBufferPointer($0), ignoringPermission: false)
+      !connection.input.pointee.scope.pointee.object.refuses(UnsafeRawBufferPointer($0), ignoringPermission: false)
     }
     guard isAllowed else {
       bytes.withUTF8 { object.publishViolation(UnsafeRawBufferPointer($0)) }
@@ -81,7 +81,7 @@ extension Worker {
     var refused = message
     refused.body = header.baseAddress!
     refused.headerLength = header.count
-    guard mayBeTraced(refused, connection.pointee.scope),
+    guard mayBeTraced(refused, connection.input.pointee.scope),
       case .traced(let trace) = traceDecision(refused, from: connection, isRefused: true)
     else { return }
     trace.fail(text)

@@ -44,7 +44,7 @@ extension Worker {
     let flags = row.pointee.flags
     if flags.contains(.noEcho), row.pointee.connection == publisher { return .noEcho }
     if flags.contains(.refused) { return .subscriptionDenied }
-    if !isOnly, row.pointee.connection!.pointee.isClosed { return .clientClosed }
+    if !isOnly, row.pointee.connection!.isClosed { return .clientClosed }
     return nil
   }
 
@@ -59,7 +59,7 @@ extension Worker {
     note(
       trace,
       .egress(
-        connection: connection.identifier, name: connection.announcedName(),
+        connection: connection.identifier, name: connection.announcement().name,
         account: account === trace.home ? "" : account.name, subscription: String(decoding: subject, as: UTF8.self),
         queue: text(account.index.queueName(of: subscription)), error: failure))
   }

@@ -187,6 +187,11 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     if !arrived.isEmpty, hasRoom { mustPoll = true }
   }
 
+  override func releaseSpareMemory() {
+    spare = []
+    if index == 0 { service.memory.releaseCache() }
+  }
+
   override func nextPoll() -> Int64? { mustPoll ? 0 : nil }
 
   private func handleArrived() {
@@ -473,6 +478,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     let now = worker.loop.now
     for (key, runner) in dirty {
       if runner.checkpointedLog < wanted || runner.wantsCheckpoint(at: now) { runner.checkpoint() }
+      if runner.holdsJournal(below: wanted) { service.setAside(runner) }
       // It follows checkpoints, of which there are none without messages.
       if runner.appliedLog <= runner.checkpointedLog { runner.maintain() }
       if runner.isClean {

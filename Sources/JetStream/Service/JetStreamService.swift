@@ -20,8 +20,8 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   let location: StoreLocation
   let disk: any Disk
   let memory = StoreMemory.ofProcess()
-  /// Carries out what would hold a loop up: syncs, removal of files.
-  let background = BackgroundQueue()
+  /// Carries out what would hold a loop up: syncs, removal of files. It refuses nothing: what waits for it would never end.
+  let background = BackgroundQueue(capacity: .max)
   let backups = BackupsUnderWay()
   let ingestLimit: IngestLimit
   private(set) var loops: [JetStreamLoop] = []
@@ -334,6 +334,7 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     let directory = location.stream(account: handle.account.name, name: handle.name, identifier: handle.identifier)
     try? store.close()
     background.submit { [self] in
+      try? disk.remove(location.aside(handle.identifier))
       do {
         try StreamStore.delete(directory: directory, disk: disk)
       } catch {

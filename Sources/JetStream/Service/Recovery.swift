@@ -22,7 +22,9 @@ extension JetStreamService {
     let recovery = try JournalRecovery(
       directory: location.journal, disk: disk, options: journalOptions, clock: server.loops.clock)
     var runners: [UInt64: StreamRunner] = [:]
-    var retired: [UInt64: StreamRunner] = [:]
+    /// Owners of records that nobody needs: streams that are gone.
+    var retired: Set<UInt64> = []
+    var aside = AsideRecords(location: location, disk: disk)
     for stream in table.streams.values { runners[stream.identifier] = openIfPossible(stream) }
     while true {
       while let record = recovery.next() {
@@ -30,6 +32,10 @@ extension JetStreamService {
           try replayTable(record, &runners, &retired)
         } else if let runner = runners[record.owner] {
           runner.replay(record.kind, record.payload, record.sequence)
+        } else if unrecovered[record.owner] != nil {
+          aside.add(record)
+        } else {
+          retired.insert(record.owner)
         }
       }
       guard case .damaged(let first, let last) = recovery.ending else { break }
@@ -37,9 +43,11 @@ extension JetStreamService {
       for runner in runners.values { runner.mayHaveLost = true }
       recovery.skipDamage()
     }
+    aside.finish()
     let journal = try recovery.start()
     begin(journal)
-    for runner in retired.values { journal.release(owner: runner.handle.identifier, through: .max) }
+    for owner in retired.union(aside.owners) { journal.release(owner: owner, through: .max) }
+    for problem in aside.problems { server.logger.error("JetStream: \(problem)") }
     finish(runners.values.sorted { $0.handle.identifier < $1.handle.identifier })
     removeOrphans()
   }
@@ -75,7 +83,7 @@ extension JetStreamService {
   }
 
   private func replayTable(
-    _ record: JournalRecord, _ runners: inout [UInt64: StreamRunner], _ retired: inout [UInt64: StreamRunner]
+    _ record: JournalRecord, _ runners: inout [UInt64: StreamRunner], _ retired: inout Set<UInt64>
   ) throws {
     guard record.sequence > table.applied else { return }
     let before = Set(table.streams.keys)
@@ -86,7 +94,11 @@ extension JetStreamService {
     table.applied = record.sequence
     let after = Set(table.streams.keys)
     for identifier in after.subtracting(before) { runners[identifier] = openIfPossible(table.streams[identifier]!) }
-    for identifier in before.subtracting(after) { retired[identifier] = runners.removeValue(forKey: identifier) }
+    for identifier in before.subtracting(after) {
+      runners[identifier] = nil
+      unrecovered[identifier] = nil
+      retired.insert(identifier)
+    }
     for identifier in after.intersection(before) {
       guard let runner = runners[identifier], let stream = table.streams[identifier] else { continue }
       if runner.configuration != stream.configuration { runner.replay(configuration: stream.configuration) }
@@ -118,7 +130,23 @@ extension JetStreamService {
       server.logger.warning("JetStream stream '\(stream.account) > \(stream.configuration.name)': \(note)")
     }
     runner.recoverCheckpoint()
+    try replayAside(runner)
     return runner
+  }
+
+  /// Applies what an earlier start, or a run in which the stream had stopped, took out of the journal.
+  private func replayAside(_ runner: StreamRunner) throws {
+    let identifier = runner.handle.identifier
+    guard
+      let aside = try AsideFile(
+        identifier: identifier, location: location, disk: disk, creating: false, { runner.replay($0, $1, $2) })
+    else { return }
+    runner.asideThrough = aside.last
+    guard aside.isDamaged else { return }
+    runner.mayHaveLost = true
+    server.logger.error(
+      "JetStream stream '\(runner.handle.account.name) > \(runner.handle.name)': "
+        + "what was set aside for it in \(location.aside(identifier)) is damaged")
   }
 
   /// The store of a stream, with the directories that it needs.
@@ -150,6 +178,9 @@ extension JetStreamService {
 
   /// Directories of streams that were deleted while their files were on the way out.
   private func removeOrphans() {
+    for name in (try? disk.list(location.aside)) ?? [] where UInt64(name).map({ table.streams[$0] == nil }) ?? false {
+      try? disk.remove("\(location.aside)/\(name)")
+    }
     let known = Set(
       table.streams.values.map { stream in
         location.stream(account: stream.account, name: stream.configuration.name, identifier: stream.identifier)

@@ -37,6 +37,10 @@ struct StoreLocation {
 
   var accounts: String { directory + "/accounts" }
 
+  /// Records of streams that cannot take them now: see `AsideFile`.
+  var aside: String { directory + "/aside" }
+  func aside(_ identifier: UInt64) -> String { "\(aside)/\(identifier)" }
+
   /// The directories above a stream's, outermost first.
   func parents(account: String) -> [String] {
     ["\(accounts)/\(Self.fileName(account))", "\(accounts)/\(Self.fileName(account))/streams"]

@@ -106,6 +106,10 @@ extension StreamRunner {
     checkpointedLog = applied
     isCheckpointWanted = false
     loop.service.journal?.release(owner: handle.identifier, through: applied)
+    if asideThrough > 0, applied >= asideThrough {
+      asideThrough = 0
+      loop.service.removeAside(handle.identifier)
+    }
     if maintaining { maintain() }
     return true
   }

@@ -36,6 +36,9 @@ final class StreamRunner: @unchecked Sendable {
   var appliedLog: LogSequence = 0
   /// As of the last checkpoint.
   var checkpointedLog: LogSequence = 0
+  /// Records up to here are in a file of their own; 0 without that file.
+  var asideThrough: LogSequence = 0
+  var isSettingAside = false
   var isCheckpointing = false
   /// The loop settles its use soon.
   var isTouched = false
@@ -116,6 +119,8 @@ final class StreamRunner: @unchecked Sendable {
     for consumer in consumers.values { loop.schedule(consumer) }
     scheduleTick()
     noteMaintenance()
+    // Nobody may publish to it any more, and yet the journal must not keep for ever what was replayed.
+    if appliedLog > checkpointedLog { loop.noteDirty(self) }
   }
 
   /// Blocks may wait for compression in a stream that nobody publishes to.

@@ -37,6 +37,7 @@ extension JetStreamService {
       server.logger.error(
         "JetStream stream '\(stream.account) > \(handle.name)' could not be closed, and waits for a restart: \(problem)"
       )
+      setAside(handle.identifier)
       return
     }
     closing.remove(handle.identifier)

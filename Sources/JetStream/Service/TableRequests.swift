@@ -214,7 +214,10 @@ extension JetStreamService {
     let runner = handle.runner
     handle.loop.worker.loop.submit { runner?.delete() }
     note(.deleted, MetaLog.deleted(handle.identifier), about: handle.configuration) { [self] in
-      journal?.release(owner: handle.identifier, through: .max)
+      // What the stream had on its way becomes durable behind the end of it, perhaps.
+      handle.loop.worker.loop.submit { [self] in
+        handle.loop.afterEverythingInFlight { self.journal?.release(owner: handle.identifier, through: .max) }
+      }
       request.answer(StreamDeleteAnswer().answer(), on: loops[0])
     }
   }

@@ -35,6 +35,11 @@ public final class StoreMemory: @unchecked Sendable {
     StoreMemory(budgetBytes: Int(clamping: MemoryLimit.current.budgetBytes / 3))
   }
 
+  /// Gives up what can be read again and is not being read just now.
+  public func releaseCache() {
+    locked { shrink(to: 0) }
+  }
+
   /// What the cache holds now.
   public var cachedBytes: Int { locked { cached } }
   /// What stores hold besides the cache.
@@ -110,7 +115,10 @@ public final class StoreMemory: @unchecked Sendable {
   }
 
   private func shrink() {
-    let limit = min(max(budgetBytes - fixed, budgetBytes / 16), Self.mostCachedBytes)
+    shrink(to: min(max(budgetBytes - fixed, budgetBytes / 16), Self.mostCachedBytes))
+  }
+
+  private func shrink(to limit: Int) {
     var candidate = oldest
     while cached > limit, let entry = candidate {
       candidate = entry.newer
@@ -124,7 +132,6 @@ public final class StoreMemory: @unchecked Sendable {
     entry.isHeld = false
     entry.isPinned = false
     entry.release()
-    entry.memory = nil
   }
 
   private func pushNewest(_ entry: CacheEntry) {
@@ -159,7 +166,7 @@ final class CacheEntry {
   fileprivate(set) var index: BlockIndex?
   fileprivate var isPinned = false
   fileprivate var isHeld = false
-  /// Where it is held.
+  /// Where it is held, or was. Never taken back: whoever ends the entry has to wait for a thread that gives it up.
   fileprivate var memory: StoreMemory?
   fileprivate unowned(unsafe) var newer: CacheEntry?
   fileprivate unowned(unsafe) var older: CacheEntry?

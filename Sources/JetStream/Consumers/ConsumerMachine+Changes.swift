@@ -9,7 +9,7 @@ extension ConsumerMachine {
     let old = configuration
     configuration = new
     // What it was so far decides, not what it becomes.
-    if !old.isDurable { configuration.setThreshold() }
+    if !old.isDurable, new.inactiveThreshold != old.inactiveThreshold { configuration.setThreshold() }
     if new.deliverSubject != old.deliverSubject {
       forceRedelivery(port, now: now)
       isActive = configuration.deliverSubject.withBytes { port.hasInterest($0) }

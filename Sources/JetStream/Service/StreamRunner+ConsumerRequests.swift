@@ -68,6 +68,7 @@ extension StreamRunner {
     consumer.isWaiting = true
     loop.afterEverythingInFlight { [self] in
       request.answer(answer, header: header, on: loop)
+      consumer.machine.publishPauseIfPaused(consumer, now: consumer.now)
       consumer.isWaiting = false
       loop.schedule(consumer)
     }
@@ -84,6 +85,7 @@ extension StreamRunner {
     loop.afterEverythingInFlight { [self] in
       request.answer(
         ConsumerCreateAnswer(information(consumer)).answer(), header: identityHeader(of: consumer), on: loop)
+      consumer.machine.publishPauseIfPaused(consumer, now: consumer.now)
     }
   }
 
@@ -229,13 +231,14 @@ extension StreamRunner {
   }
 
   func resetConsumer(_ request: APIRequest) throws(JetStreamError) {
-    let wanted = try request.decoded { (bytes) throws(JetStreamError) in
-      try ConsumerResetRequest.decodeReset(bytes)
-    }
     guard let consumer = consumers[request.subject.consumer] else {
       // Nobody listens for a consumer that is not there.
       loop.service.requestEnded()
       return
+    }
+    if request.refusesLevel { throw .requiredApiLevel }
+    let wanted = try request.decoded { (bytes) throws(JetStreamError) in
+      try ConsumerResetRequest.decodeReset(bytes)
     }
     let next = try consumer.machine.reset(to: wanted.sequence, port: consumer, now: consumer.now)
     consumer.settle()

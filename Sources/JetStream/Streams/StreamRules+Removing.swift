@@ -24,6 +24,7 @@ extension StreamRules {
     if isEverything { entry.subject = [] }
     if request.sequence == 1 {
       entry.through = 0
+      entry.keep = 1
     } else if request.sequence > 1 {
       entry.through = min(last, request.sequence - 1)
       if isEverything {
@@ -39,6 +40,7 @@ extension StreamRules {
       } catch {
         throw .streamPurgeFailed("\(error)")
       }
+      if entry.through == 0 { entry.keep = keep }
     }
     removalsInFlight += 1
     output.entries.append(.purge, entry.bytes)
@@ -67,6 +69,7 @@ extension StreamRules {
 
   mutating func applyPurge(_ entry: PurgeEntry, output: inout StreamOutput) throws(StoreError) -> Applied {
     if !isReplaying { removalsInFlight -= 1 }
+    if entry.subject.isEmpty, entry.keep == 0 { hasBegun = true }
     let count = try purge(entry.filters, entry.subject, through: entry.through, keep: entry.keep, output: &output)
     if entry.lastSequence > store.lastSequence { try store.skip(through: entry.lastSequence) }
     return .purged(count)

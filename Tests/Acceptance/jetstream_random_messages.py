@@ -90,11 +90,14 @@ def header(make, odd):
 
 
 def publish(make, odd=0.15):
+    if make.chance(0.25):
+        return f"a?{make.number(2, 5)} {make.pick(['a.{n}', 'a.1', 'b'])} message {{n}}"
+    return publish_one(make, odd)
+
+
+def publish_one(make, odd):
     subject = make.pick(SUBJECTS) if make.chance(0.93) else make.pick(["b", "c", "a", "a.9"])
     payload = make.pick(["x", "message", "", "{p*20}", "{p*120}", "0123456789"])
-    if make.chance(0.25):
-        count = make.number(2, 5)
-        return f"a?{count} {make.pick(['a.{n}', 'a.1', 'b'])} message {{n}}"
     text = header(make, odd) if make.chance(0.65) else ""
     return f"{'a?' if make.chance(0.93) else 'a!'} {subject} {text}{payload}".rstrip(" ")
 
@@ -134,15 +137,15 @@ def fast_batch(make):
         if make.chance(0.1):
             name = make.pick(["Nats-Msg-Id", "Nats-Expected-Last-Sequence", "Nats-TTL", "Nats-Rollup"])
             extra = f"{name}: {make.pick(HEADERS[name][:3])}"
-        lines.append((f"_INBOX.a.f{number}.{flow}.{gap}.{place}.{operation}.$FI", make.pick(SUBJECTS), extra))
-    return [fast_line(*line) for line in lines]
+        lines.append((f"_INBOX.a.x.u{number}.{flow}.{gap}.{place}.{operation}.$FI", make.pick(SUBJECTS), extra))
+    return [part for line in lines for part in fast_lines(*line)]
 
 
-def fast_line(reply, subject, extra):
-    if extra:
-        size = len("NATS/1.0\r\n" + extra + "\r\n\r\n")
-        return f"a> HPUB {subject} {reply} {size} {size + 1}\\r\\nNATS/1.0\\r\\n{extra}\\r\\n\\r\\nx"
-    return f"a> PUB {subject} {reply} 1\\r\\nx"
+def fast_lines(reply, subject, extra):
+    if not extra:
+        return [f"a> PUB {subject} {reply} 1", "a> x", "a> PING", "settle"]
+    size = len("NATS/1.0\r\n" + extra + "\r\n\r\n")
+    return [f"a> HPUB {subject} {reply} {size} {size + 1}", "a> NATS/1.0", f"a> {extra}", "a> ", "a> x", "a> PING", "settle"]
 
 
 def question(make):
@@ -237,7 +240,7 @@ def messages(seed, restarts=0):
         if kind < 48:
             make.add(publish(make, odd))
         elif kind < 54:
-            for line in batch(make):
+            for line in batch(make) if make.chance(0.6) or members.get("allow_batched") != "true" else fast_batch(make):
                 make.add(line)
         elif kind < 82:
             make.add(question(make))

@@ -35,6 +35,8 @@ class History:
                 script.steps.append(scripts.Step(match.group(2), match.group(1), match.group(3)))
             elif line.startswith("pause ") or line == "settle":
                 script.steps.append(scripts.Step(line.split()[0], "", line[6:]))
+            elif match := scripts.SEND.match(line):
+                scripts.add_send(script, match.group(1), match.group(3) + "\\r\\n")
             elif match := scripts.ACTION.match(line):
                 script.steps.append(scripts.Step(match.group(2), match.group(1), match.group(3)))
             else:
@@ -223,6 +225,14 @@ class Play:
     async def do_unsub(self, step):
         wire = await self.named(step.connection)
         self.write(wire, f"UNSUB {step.text}".encode())
+        await self.settle(lambda: True)
+
+    async def do_send(self, step):
+        wire = await self.named(step.connection)
+        data = self.expander.expand(step.text, wire)
+        wire.pings += len(re.findall(rb"(?m)^PING\r$", data))
+        self.sent += data
+        wire.transport.write(data)
         await self.settle(lambda: True)
 
     async def do_close(self, step):

@@ -68,6 +68,13 @@ extension ConsumerMachine {
     return target
   }
 
+  /// A consumer that begins beyond the stream's end counts what comes before its beginning, until somebody asks.
+  private mutating func limitUndelivered(_ port: some ConsumerPort) {
+    let bounds = port.bounds()
+    let left = nextSequence > bounds.last ? 0 : min(bounds.messages, bounds.last - nextSequence + 1)
+    if undelivered > 0 { undelivered = min(undelivered, Int64(clamping: left)) }
+  }
+
   /// What is known about the consumer (FEATURES 6.041).
   public mutating func info(port: some ConsumerPort, now: Int64) -> ConsumerInfo {
     var info = ConsumerInfo(
@@ -85,6 +92,7 @@ extension ConsumerMachine {
     }
     if !waiting.isEmpty { checkWaiting(port, now: now, dismissesNoWait: false) }
     info.waitingCount = waiting.count
+    limitUndelivered(port)
     info.pendingCount = UInt64(max(undelivered, 0))
     if pace.holdsNewMessage {
       // As nats-server counts: the message that waits for its time is taken already, and so is what it answers.

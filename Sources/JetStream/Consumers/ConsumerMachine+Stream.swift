@@ -30,6 +30,12 @@ extension ConsumerMachine {
     }
   }
 
+  /// A message that was still to come has been removed, and it is not known whether it was wanted: what is left is to
+  /// be counted.
+  mutating func removedUnseen(_ sequence: UInt64) {
+    if !skipList.isEmpty, sequence <= state.skipThrough { _ = dropSkipListed(sequence) }
+  }
+
   /// Takes a sequence out of the skip list; false when it is not there.
   private mutating func dropSkipListed(_ sequence: UInt64) -> Bool {
     // It is in descending order.

@@ -90,13 +90,14 @@ final class ConsumerRunner: ConsumerPort {
     var recounts = false
     for sequence in sequences {
       // Whether it was wanted cannot be told any more; it matters only for what was not delivered yet.
-      if isFiltered, sequence > machine.state.delivered.stream {
+      if isFiltered, sequence >= machine.nextSequence {
+        machine.removedUnseen(sequence)
         recounts = true
       } else {
         machine.removed(sequence, matches: true, port: self, now: now)
       }
     }
-    if recounts { machine.purged(port: self, now: now) }
+    if recounts { machine.countUndelivered(self) }
     loop.schedule(self)
   }
 
@@ -198,7 +199,8 @@ final class ConsumerRunner: ConsumerPort {
   }
 
   func bounds() -> StreamBounds {
-    StreamBounds(first: stream.store.firstSequence, last: stream.store.lastSequence)
+    StreamBounds(
+      first: stream.store.firstSequence, last: stream.store.lastSequence, messages: stream.store.messages)
   }
 
   func lastMatching() -> UInt64? {

@@ -45,7 +45,7 @@ extension StreamRunner {
     case .update(let configuration):
       guard let existing else { throw .consumerDoesNotExist }
       change(existing, to: configuration)
-      answerCreate(existing, request)
+      answerUpdate(existing, request)
     }
   }
 
@@ -81,10 +81,11 @@ extension StreamRunner {
     }
   }
 
-  private func answerCreate(_ consumer: ConsumerRunner, _ request: APIRequest) {
+  /// With what is known before the new configuration lets anything go out.
+  private func answerUpdate(_ consumer: ConsumerRunner, _ request: APIRequest) {
+    let answer = ConsumerCreateAnswer(information(consumer)).answer()
     loop.afterEverythingInFlight { [self] in
-      request.answer(
-        ConsumerCreateAnswer(information(consumer)).answer(), header: identityHeader(of: consumer), on: loop)
+      request.answer(answer, header: identityHeader(of: consumer), on: loop)
       consumer.machine.publishPauseIfPaused(consumer, now: consumer.now)
     }
   }

@@ -173,7 +173,9 @@ final class StreamRunner: @unchecked Sendable {
     rules.resources = withoutCounting(loop.service) { $0.resources(for: self) }
     output.removeAll()
     switch rules.propose(inbound, now: loop.wallNow, output: &output) {
-    case .journal: append(output.entries, reply: reply)
+    case .journal:
+      carryOut()
+      append(output.entries, reply: reply)
     case .answer(let answer):
       // The end of a fast batch comes behind what is said of its last message.
       sendReplies()
@@ -352,9 +354,11 @@ final class StreamRunner: @unchecked Sendable {
     }
   }
 
-  /// What a call of the rules has left to be done.
+  /// What a call of the rules has left to be done, without the entries. Before these: in memory they are applied at
+  /// once, which has its own output.
   private func carryOut() {
     if output.isEmpty { return }
+    defer { output.removeEffects() }
     sendReplies()
     for message in output.republished { republish(message) }
     if !output.removed.isEmpty {
@@ -426,8 +430,8 @@ final class StreamRunner: @unchecked Sendable {
       fail("\(error)")
       return
     }
-    append(output.entries, reply: .empty)
     carryOut()
+    append(output.entries, reply: .empty)
     countUse()
     scheduleTick()
   }
@@ -446,8 +450,8 @@ final class StreamRunner: @unchecked Sendable {
     } catch {
       fail("\(error)")
     }
-    append(output.entries, reply: .empty)
     carryOut()
+    append(output.entries, reply: .empty)
     isSilent = configuration.noAcknowledgement
     releaseUnneeded()
     listen()

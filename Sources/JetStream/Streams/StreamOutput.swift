@@ -67,6 +67,11 @@ public struct StreamOutput {
   /// Empties it and keeps its memory.
   public mutating func removeAll() {
     entries.removeAll()
+    removeEffects()
+  }
+
+  /// Everything but the entries has been carried out.
+  public mutating func removeEffects() {
     if !replies.isEmpty { replies.removeAll(keepingCapacity: true) }
     if !republished.isEmpty { republished.removeAll(keepingCapacity: true) }
     if !removed.isEmpty { removed.removeAll(keepingCapacity: removed.count <= 4096) }

@@ -10,6 +10,7 @@ from typing import Callable
 import jetstream_random_consumers as consuming
 import jetstream_random_histories as configuring
 import jetstream_random_messages as publishing
+import jetstream_random_oddities as asking
 import jetstream_random_player as playing
 import jetstream_random_shrink as shrinking
 import suite
@@ -38,6 +39,7 @@ KINDS = [
     Kind("messages and restarts", publishing.messages_and_restarts, 160, kills=True),
     Kind("consumers", consuming.consumers, 320),
     Kind("consumers and restarts", consuming.consumers_and_restarts, 160, kills=True),
+    Kind("oddities", asking.oddities, 320),
     Kind("push consumers", consuming.pushes, 160),
 ]
 

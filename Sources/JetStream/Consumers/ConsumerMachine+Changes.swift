@@ -25,6 +25,7 @@ extension ConsumerMachine {
       setPauseEnd(now: now)
       publishPause(port, now: now)
     }
+    if !new.sampleFrequency.isEmpty { samplePercentage = new.samplePercentage }
     if new.filters != old.filters { findPlaceAgain(port) }
   }
 

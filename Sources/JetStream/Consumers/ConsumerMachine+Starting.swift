@@ -52,13 +52,10 @@ extension ConsumerMachine {
     countUndelivered(port)
   }
 
+  /// Whoever counts anew for a `last_per_subject` consumer counts subjects, as nats-server does, whatever it will get.
   mutating func countUndelivered(_ port: some ConsumerPort) {
-    if skipList.isEmpty {
-      undelivered = Int64(clamping: port.pendingCount(from: nextSequence, lastPerSubject: false))
-    } else {
-      let later = port.pendingCount(from: state.skipThrough + 1, lastPerSubject: false)
-      undelivered = Int64(clamping: UInt64(skipList.count) + later)
-    }
+    let countsSubjects = configuration.deliverPolicy == .lastPerSubject
+    undelivered = Int64(clamping: port.pendingCount(from: nextSequence, lastPerSubject: countsSubjects))
   }
 
   /// The first sequence, and up to where a `last_per_subject` consumer looks at last messages only.

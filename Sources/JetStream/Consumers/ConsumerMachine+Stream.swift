@@ -54,11 +54,10 @@ extension ConsumerMachine {
     return true
   }
 
-  /// Messages have been purged, in whatever way, or the stream lost some: looks at what is left.
+  /// Messages have been purged of which this consumer wants others, too: looks at what is left.
   public mutating func purged(port: some ConsumerPort, now: Int64) {
-    let bounds = port.bounds()
     let pendingCount = state.pending.count
-    raise(to: bounds.first)
+    raise(to: port.bounds().first)
     var gone: [UInt64] = []
     state.pending.forEach { if port.load($0.sequence) == nil { gone.append($0.sequence) } }
     for sequence in gone {
@@ -66,7 +65,31 @@ extension ConsumerMachine {
       state.settle(sequence)
       delta.settle(sequence)
     }
+    afterPurge(pendingCount, port, now: now)
+  }
+
+  /// All that this consumer wants has been purged, up to `first`.
+  public mutating func purged(from first: UInt64, port: some ConsumerPort, now: Int64) {
+    let pendingCount = state.pending.count
+    raise(to: first)
+    afterPurge(pendingCount, port, now: now)
+  }
+
+  private mutating func afterPurge(_ pendingCount: Int, _ port: some ConsumerPort, now: Int64) {
     if state.pending.count < pendingCount { lastAcknowledged = now }
+    if state.pending.isEmpty, state.ackFloor != state.delivered {
+      let position = state.delivered
+      state.settle(through: position)
+      delta.settle(through: position)
+    }
+    // As in nats-server, what was to be delivered again at once waits for its time now.
+    var queued: [UInt64] = []
+    state.pending.forEach { if $0.flags.contains(.queued) { queued.append($0.sequence) } }
+    for sequence in queued {
+      guard let place = state.pending.find(sequence) else { continue }
+      unqueue(place)
+      setIrregularDeadline(place)
+    }
     findPlaceAgain(port)
   }
 

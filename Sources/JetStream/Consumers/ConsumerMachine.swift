@@ -74,6 +74,8 @@ public struct ConsumerMachine {
   var flow = FlowControlWindow()
   var nextHeartbeat = Int64.max
   var pace = DeliveryPace()
+  /// Of 100 acknowledgements, how many are reported. An update that names none leaves it until the next start.
+  var samplePercentage: Int
 
   // MARK: Times
 
@@ -94,6 +96,7 @@ public struct ConsumerMachine {
     self.identity = identity
     self.configuration = configuration
     self.configuration.setEphemeralThreshold()
+    samplePercentage = configuration.samplePercentage
     self.state = state
     scratch = ConsumerScratch(prefix: identity.subjects.prefix)
   }

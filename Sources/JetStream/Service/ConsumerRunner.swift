@@ -102,8 +102,21 @@ final class ConsumerRunner: ConsumerPort {
   }
 
   /// Many messages have left the stream.
-  func purged() {
-    machine.purged(port: self, now: now)
+  /// - Parameter next: the first message of the purge's subject that is left; one behind the last when there is none.
+  func purged(_ purge: PurgedMessages, next: UInt64) {
+    let subject = purge.subject.isEmpty ? ">" : String(decoding: purge.subject, as: UTF8.self)
+    let filters = machine.filters
+    let wantsAll = filters.isEmpty || filters.contains { Subject.isSubset(subject, of: $0) }
+    if let single = purge.single {
+      if wantsAll { machine.removed(single, matches: true, port: self, now: now) }
+    } else if purge.count > 0 {
+      machine.countUndelivered(self)
+    }
+    if purge.subject.isEmpty || filters.contains(where: { Subject.isSubset($0, of: subject) }) {
+      machine.purged(from: next, port: self, now: now)
+    } else if wantsAll {
+      machine.purged(port: self, now: now)
+    }
     loop.schedule(self)
   }
 

@@ -44,8 +44,20 @@ extension StreamRunner {
     case .create(let configuration): create(configuration, request)
     case .update(let configuration):
       guard let existing else { throw .consumerDoesNotExist }
+      let losesInterest =
+        self.configuration.retention == .interest && configuration.filters != existing.machine.configuration.filters
       change(existing, to: configuration)
-      answerUpdate(existing, request)
+      guard losesInterest else {
+        answerUpdate(existing, request)
+        return
+      }
+      existing.isWaiting = true
+      loop.afterEverythingInFlight { [self] in
+        releaseUnneeded()
+        answerUpdate(existing, request)
+        existing.isWaiting = false
+        loop.schedule(existing)
+      }
     }
   }
 

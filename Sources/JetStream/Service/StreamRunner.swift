@@ -364,15 +364,24 @@ final class StreamRunner: @unchecked Sendable {
     if !output.removed.isEmpty {
       for consumer in consumers.values { consumer.removed(output.removed) }
     }
-    if !output.purges.isEmpty {
-      for consumer in consumers.values { consumer.purged() }
-    }
+    for purge in output.purges where !consumers.isEmpty { tell(purge) }
     for batch in output.abandonedBatches {
       publish(Advisory.batchAbandoned(batch.id, batch.reason, stream: handle.name, loop.advisoryHead()))
     }
     if let problem = output.storeError {
       loop.service.server.logger.error("JetStream stream \(handle.name): \(problem)")
     }
+  }
+
+  /// Tells consumers of a purge, which moves those on that want some of its subjects.
+  private func tell(_ purge: PurgedMessages) {
+    var next = store.firstSequence
+    if !purge.subject.isEmpty, store.messages > 0 {
+      let filters = SubjectFilters(bytes: [purge.subject])
+      next = reading { () throws(StoreError) in try store.next(from: next, matching: filters) }?.sequence
+        ?? store.lastSequence + 1
+    }
+    for consumer in consumers.values { consumer.purged(purge, next: next) }
   }
 
   private func sendReplies() {

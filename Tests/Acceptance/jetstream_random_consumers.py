@@ -177,15 +177,16 @@ def pushes(seed):
     make.add("e sub $JS.EVENT.ADVISORY.CONSUMER.>")
     stream(make)
     make.add(f"a?{make.number(2, 5)} a.{{n}} message {{n}}")
-    names, listening = make.pick([["c"], ["c", "d"]]), 2
-    known = {}
+    names, listening, queues = make.pick([["c"], ["c", "d"]]), 2, ["d g", "d.1 g"]
+    # A group stays what it is: nats-server goes on looking for listeners of the old one after an update.
+    groups = {name for name in names if make.chance(0.2)}
     for _ in range(make.number(10, 20)):
         name = make.pick(names)
         kind = make.number(0, 99)
         if kind < 20:
             members = {"durable_name": f'"{name}"', "deliver_subject": make.pick(['"d"', '"d.1"']),
                        "ack_policy": make.pick(['"explicit"', '"none"', '"all"'])}
-            if make.chance(0.2):
+            if name in groups:
                 members["deliver_group"] = '"g"'
             if make.chance(0.15):
                 members |= {"idle_heartbeat": MINUTE, "flow_control": "true"}
@@ -197,7 +198,10 @@ def pushes(seed):
                     members[field] = make.pick(CONSUMER[field])
             make.add(create(make, name, members))
         elif kind < 35:
-            make.add("a sub " + make.pick(["d", "d.1", "d.*", "d g", "d.1 g"]))
+            # Of two members of a queue either is chosen.
+            subject = make.pick(["d", "d.1", "d.*", *queues])
+            queues = [queue for queue in queues if queue != subject]
+            make.add("a sub " + subject)
         elif kind < 42:
             make.add(f"a unsub {listening}")
             listening += 1

@@ -8,7 +8,8 @@ extension ConsumerMachine {
   public mutating func stored(_ sequence: UInt64, matches: Bool) {
     guard matches else { return }
     undelivered += 1
-    isAtEnd = false
+    // A consumer that begins later counts it, and does not look.
+    if sequence >= nextSequence { isAtEnd = false }
   }
 
   /// A message has been removed, by a request or a limit.

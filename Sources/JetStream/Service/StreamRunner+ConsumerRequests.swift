@@ -48,13 +48,16 @@ extension StreamRunner {
         self.configuration.retention == .interest && configuration.filters != existing.machine.configuration.filters
       change(existing, to: configuration)
       guard losesInterest else {
-        answerUpdate(existing, request)
+        answerUpdate(existing, information(existing), request)
         return
       }
       existing.isWaiting = true
       loop.afterEverythingInFlight { [self] in
+        // What was pending and goes with the filters is told of later.
+        var info = information(existing)
         releaseUnneeded()
-        answerUpdate(existing, request)
+        info.pendingCount = information(existing).pendingCount
+        answerUpdate(existing, info, request)
         existing.isWaiting = false
         loop.schedule(existing)
       }
@@ -94,8 +97,8 @@ extension StreamRunner {
   }
 
   /// With what is known before the new configuration lets anything go out.
-  private func answerUpdate(_ consumer: ConsumerRunner, _ request: APIRequest) {
-    let answer = ConsumerCreateAnswer(information(consumer)).answer()
+  private func answerUpdate(_ consumer: ConsumerRunner, _ info: ConsumerInfo, _ request: APIRequest) {
+    let answer = ConsumerCreateAnswer(info).answer()
     loop.afterEverythingInFlight { [self] in
       request.answer(answer, header: identityHeader(of: consumer), on: loop)
       consumer.machine.publishPauseIfPaused(consumer, now: consumer.now)
@@ -243,23 +246,30 @@ extension StreamRunner {
     request.answer(ConsumerUnpinAnswer().answer(), on: loop)
   }
 
-  func resetConsumer(_ request: APIRequest) throws(JetStreamError) {
+  func resetConsumer(_ request: APIRequest) {
     guard let consumer = consumers[request.subject.consumer] else {
       // Nobody listens for a consumer that is not there.
       loop.service.requestEnded()
       return
     }
+    do throws(JetStreamError) {
+      try reset(consumer, request)
+    } catch {
+      request.answerQuietly(ConsumerResetAnswer.answer(refusing: error), on: loop)
+    }
+  }
+
+  private func reset(_ consumer: ConsumerRunner, _ request: APIRequest) throws(JetStreamError) {
     if request.refusesLevel { throw .requiredApiLevel }
     let wanted = try request.decoded { (bytes) throws(JetStreamError) in
       try ConsumerResetRequest.decodeReset(bytes)
     }
     let next = try consumer.machine.reset(to: wanted.sequence, port: consumer, now: consumer.now)
+    let answer = ConsumerResetAnswer(information(consumer), sequence: next).answer()
     consumer.settle()
     loop.schedule(consumer)
     loop.afterEverythingInFlight { [self] in
-      request.answer(
-        ConsumerResetAnswer(information(consumer), sequence: next).answer(),
-        header: claimedIdentity(request) == nil ? [] : identityHeader, on: loop)
+      request.answerQuietly(answer, header: claimedIdentity(request) == nil ? [] : identityHeader, on: loop)
     }
   }
 }

@@ -11,18 +11,15 @@ extension StreamRunner {
     if request.isEmpty { throw .badRequest }
     let wanted = try MessageGetRequest.decode(request.payload, isStrict: loop.service.options.strict)
     try wanted.validate()
-    let found: StoredMessage?
-    do {
-      found = try message(wanted)
-    } catch {
-      throw .noMessageFound
+    guard let found = try? message(wanted) else {
+      request.answerQuietly(MessageGetAnswer.answer(refusing: .noMessageFound), on: loop)
+      return
     }
-    guard let found else { throw .noMessageFound }
     let answer = MessageGetAnswer(
       subject: String(decoding: found.subject, as: UTF8.self), sequence: found.sequence,
       header: wanted.noHeaders ? [] : Array(found.header), payload: Array(found.payload),
       time: Timestamp(unixNanoseconds: found.timestamp))
-    request.answer(answer.answer(), on: loop)
+    request.answerQuietly(answer.answer(), on: loop)
   }
 
   /// The one message that a request without a batch is about.

@@ -24,7 +24,7 @@ extension StreamRunner {
       case .consumerInfo: try answerConsumerInfo(request)
       case .consumerDelete: try deleteConsumer(request)
       case .consumerPause: try pauseConsumer(request)
-      case .consumerReset: try resetConsumer(request)
+      case .consumerReset: resetConsumer(request)
       case .consumerUnpin: try unpinConsumer(request)
       default: request.refuseAsUnclustered(on: loop)
       }
@@ -202,7 +202,8 @@ extension APIRequest {
     if existed {
       answer(MessageDeleteAnswer().answer(), on: loop)
     } else {
-      refuse(absence, on: loop)
+      // Not counted as an error.
+      answer(subject.operation.refusal(absence), on: loop)
     }
   }
 
@@ -233,7 +234,8 @@ extension APIOperation {
     case .streamRestore: StreamRestoreAnswer.answer(refusing: error)
     case .messageDelete: MessageDeleteAnswer.answer(refusing: error)
     case .messageGet: MessageGetAnswer.answer(refusing: error)
-    case .streamRemovePeer, .streamEvacuatePeer: StreamPeerRemoveAnswer.answer(refusing: error)
+    case .streamRemovePeer: StreamPeerRemoveAnswer.answer(refusing: error)
+    case .streamEvacuatePeer: StreamPeerEvacuateAnswer.answer(refusing: error)
     case .streamCancelMove: StreamCancelMoveAnswer.answer(refusing: error)
     case .accountStreamMove, .accountStreamCancelMove: StreamUpdateAnswer.answer(refusing: error)
     case .streamStepDown: StreamStepDownAnswer.answer(refusing: error)

@@ -240,7 +240,7 @@ extension JetStreamService {
 
   private func list(_ request: APIRequest) throws(JetStreamError) {
     var wanted = StreamListRequest()
-    if request.hasJSON { wanted = try StreamListRequest.decode(request.payload, isStrict: options.strict) }
+    if request.hasJSON { wanted = try StreamDetailsRequest.decode(request.payload, isStrict: options.strict).list }
     let all = request.account.sortedStreams.filter { handle in
       request.account.withLock { handle.configuration.listens(to: wanted.subject) }
     }

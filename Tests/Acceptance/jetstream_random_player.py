@@ -85,7 +85,9 @@ class Wire(asyncio.Protocol):
             after = end + 4 + int(words[-1])
             if len(self.received) < after:
                 return False
-            self.frames.setdefault(words[1], bytearray()).extend(self.received[self.position:after])
+            # Of what several subscriptions get, each has an order of its own.
+            key = words[1] if words[2] == b"1" else words[1] + b" " + words[2]
+            self.frames.setdefault(key, bytearray()).extend(self.received[self.position:after])
             self.counts[words[1]] = self.counts.get(words[1], 0) + 1
             self.position = after
             return True

@@ -81,8 +81,9 @@ extension ConsumerMachine {
     var info = ConsumerInfo(
       stream: identity.stream, name: identity.name, created: identity.created, configuration: configuration,
       gathered: Timestamp(unixNanoseconds: now))
+    let isUntouched = identity.isInMemory && state.delivered == ConsumerState.Position()
     info.delivered = ConsumerSequences(
-      consumer: state.delivered.consumer, stream: state.delivered.stream,
+      consumer: state.delivered.consumer, stream: isUntouched ? nextSequence - 1 : state.delivered.stream,
       lastActive: lastDelivered.map { Timestamp(unixNanoseconds: $0) })
     info.ackFloor = ConsumerSequences(
       consumer: state.ackFloor.consumer, stream: state.ackFloor.stream,

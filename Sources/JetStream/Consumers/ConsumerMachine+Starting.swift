@@ -19,7 +19,10 @@ extension ConsumerMachine {
       return
     }
     let bounds = port.bounds()
-    if state.ackFloor.stream + 1 < bounds.first { raise(to: bounds.first) }
+    // What is pending holds the ack floor where it is.
+    let isBehind =
+      state.pending.isEmpty ? state.ackFloor.stream + 1 < bounds.first : state.pending.first.sequence < bounds.first
+    if isBehind { raise(to: bounds.first) }
     settleIn(port, now: now)
   }
 

@@ -58,15 +58,30 @@ extension ConsumerMachine {
   /// Messages have been purged of which this consumer wants others, too: looks at what is left.
   public mutating func purged(port: some ConsumerPort, now: Int64) {
     let pendingCount = state.pending.count
-    raise(to: port.bounds().first)
+    let first = port.bounds().first
+    let wasBehind = state.ackFloor.stream < first
+    raise(to: first)
+    if wasBehind { settleGone(first, port) }
+    afterPurge(pendingCount, port, now: now)
+  }
+
+  /// What was purged among the pending counts as acknowledged.
+  private mutating func settleGone(_ first: UInt64, _ port: some ConsumerPort) {
+    var floor = ConsumerState.Position(consumer: state.ackFloor.consumer, stream: first - 1)
     var gone: [UInt64] = []
-    state.pending.forEach { if port.load($0.sequence) == nil { gone.append($0.sequence) } }
+    state.pending.forEach { entry in
+      guard port.load(entry.sequence) == nil else { return }
+      gone.append(entry.sequence)
+      floor.consumer = max(floor.consumer, entry.consumerSequence)
+    }
     for sequence in gone {
       if let place = state.pending.find(sequence) { unqueue(place) }
       state.settle(sequence)
       delta.settle(sequence)
     }
-    afterPurge(pendingCount, port, now: now)
+    guard !gone.isEmpty, !state.pending.isEmpty, floor.stream >= state.ackFloor.stream else { return }
+    state.settle(through: floor)
+    delta.settle(through: floor)
   }
 
   /// All that this consumer wants has been purged, up to `first`.

@@ -13,10 +13,12 @@ public struct ConsumerIdentity: Sendable {
   public var largestMessage: Int
   /// The stream keeps one message a subject: `last_per_subject` is the same as `all` then.
   public var keepsOnePerSubject: Bool
+  /// Its state is nowhere but in memory: then it shows how far it has looked as long as nothing was delivered.
+  public var isInMemory: Bool
 
   public init(
     stream: String, name: String, created: Timestamp, subjects: AckSubjectFormat, keepsForConsumers: Bool = false,
-    largestMessage: Int = 1 << 20, keepsOnePerSubject: Bool = false
+    largestMessage: Int = 1 << 20, keepsOnePerSubject: Bool = false, isInMemory: Bool = false
   ) {
     self.stream = stream
     self.name = name
@@ -25,6 +27,7 @@ public struct ConsumerIdentity: Sendable {
     self.keepsForConsumers = keepsForConsumers
     self.largestMessage = largestMessage
     self.keepsOnePerSubject = keepsOnePerSubject
+    self.isInMemory = isInMemory
   }
 }
 

@@ -46,17 +46,23 @@ extension StreamRunner {
       guard let existing else { throw .consumerDoesNotExist }
       let losesInterest =
         self.configuration.retention == .interest && configuration.filters != existing.machine.configuration.filters
+      // Who listens to a new deliver subject is found out later.
+      let wasBound = existing.machine.isActive && existing.machine.configuration.isPush
       change(existing, to: configuration)
       guard losesInterest else {
-        answerUpdate(existing, information(existing), request)
+        var info = information(existing)
+        info.isPushBound = wasBound
+        answerUpdate(existing, info, request)
         return
       }
       existing.isWaiting = true
       loop.afterEverythingInFlight { [self] in
         // What was pending and goes with the filters is told of later.
         var info = information(existing)
+        rules.noteCleanup()
         releaseUnneeded()
         info.pendingCount = information(existing).pendingCount
+        info.isPushBound = wasBound
         answerUpdate(existing, info, request)
         existing.isWaiting = false
         loop.schedule(existing)
@@ -216,7 +222,10 @@ extension StreamRunner {
     }
     publish(.deleted, about: consumer.name)
     if configuration.retention == .interest {
-      loop.afterEverythingInFlight { [self] in releaseUnneeded() }
+      loop.afterEverythingInFlight { [self] in
+        rules.noteCleanup()
+        releaseUnneeded()
+      }
     }
   }
 

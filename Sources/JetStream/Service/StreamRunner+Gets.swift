@@ -153,6 +153,11 @@ extension StreamRunner {
       through = next - 1
     }
     if through == 0 { through = store.lastSequence }
+    // As nats-server's stores: in files there is nothing beyond the end.
+    if store.backing == .file, wanted.upToTime == nil, through > store.lastSequence {
+      sendStatus("NATS/1.0 404 No Results\r\n\r\n", to: reply)
+      return
+    }
     // No message has the empty subject.
     let subjects = wanted.multiLast.filter { !$0.isEmpty }
     let found = subjects.isEmpty ? [] : try store.lastPerSubject(

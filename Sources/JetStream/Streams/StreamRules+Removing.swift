@@ -108,6 +108,9 @@ extension StreamRules {
     return true
   }
 
+  /// The stream was looked through for messages that nobody needs: it shows where it begins.
+  public mutating func noteCleanup() { hasBegun = true }
+
   /// Removes a message that no consumer needs any more (FEATURES 5.090, 5.091). False if there was none.
   public mutating func release(_ sequence: UInt64) throws(StoreError) -> Bool {
     try store.remove(sequence) != nil

@@ -248,8 +248,10 @@ public struct JSONReader {
   mutating func mismatch(wanting type: String) throws(JSONError) -> JSONError {
     let kind = try peek()
     let start = position
+    // Before the value is skipped: it may have members of its own.
+    let error = mismatch(found: kind.rawValue, wanting: type, offset: start + 1)
     try skipValue()
-    return mismatch(found: kind.rawValue, wanting: type, offset: start + 1)
+    return error
   }
 
   func mismatch(found: String, wanting type: String, offset: Int) -> JSONError {

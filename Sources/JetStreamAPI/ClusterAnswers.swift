@@ -2,6 +2,12 @@
 
 import JSON
 
+/// STREAM.CANCEL_MOVE.
+public struct StreamCancelMoveAnswer: APIAnswer {
+  public static var type: StaticString { "stream_cancel_move_response" }
+  public func writeMembers(to writer: inout JSONWriter) { writer.field("success", true) }
+}
+
 /// META.LEADER.STEPDOWN.
 public struct MetaStepDownAnswer: APIAnswer {
   public static var type: StaticString { "meta_leader_stepdown_response" }

@@ -6,7 +6,7 @@ public enum ConsumerAdvisory: Equatable, Sendable {
   case created
   case deleted
   /// A pause began or ended; nil when there is none any more.
-  case paused(until: Timestamp?, isPaused: Bool)
+  case paused(until: Timestamp?, isPaused: Bool, offsetSeconds: Int = 0)
   case pinned(group: String, pinID: String)
   case unpinned(group: String, reason: UnpinReason)
   case maxDeliveries(streamSequence: UInt64, deliveries: UInt64)
@@ -57,9 +57,9 @@ public enum ConsumerAdvisory: Equatable, Sendable {
     switch self {
     case .created: writer.field("action", "create")
     case .deleted: writer.field("action", "delete")
-    case .paused(let until, let isPaused):
+    case .paused(let until, let isPaused, let offset):
       writer.field("paused", isPaused)
-      writer.field("pause_until", until ?? .zero)
+      writer.field("pause_until", RFC3339.string(until ?? .zero, offsetSeconds: offset))
     case .pinned(let group, let pinID):
       writer.field("domain", origin.domain, omitEmpty: true)
       isDomainWritten = true

@@ -49,6 +49,11 @@ public struct ConsumerConfiguration: Equatable, Sendable {
 
   public init() {}
 
+  /// Whether it is paused now, as everybody is told; the time is written as it was in the request.
+  public func pauseAdvisory(isPaused: Bool) -> ConsumerAdvisory {
+    .paused(until: pauseUntil, isPaused: isPaused, offsetSeconds: pauseUntilOffset)
+  }
+
   public var isDurable: Bool { !durableName.isEmpty }
   public var isPush: Bool { !deliverSubject.isEmpty }
   public var isPull: Bool { deliverSubject.isEmpty }

@@ -108,8 +108,7 @@ public struct StreamListAnswer: APIAnswer {
 
   public static func writeErrorMembers(to writer: inout JSONWriter) {
     Page().writeMembers(to: &writer)
-    writer.key("streams")
-    writer.null()
+    writer.field("streams", [StreamInfo]())
   }
 }
 
@@ -180,6 +179,12 @@ public struct MessageGetAnswer: APIAnswer {
 /// STREAM.PEER.REMOVE, which needs a cluster.
 public struct StreamPeerRemoveAnswer: APIAnswer {
   public static var type: StaticString { "stream_remove_peer_response" }
+  public func writeMembers(to writer: inout JSONWriter) { writer.field("success", true) }
+}
+
+/// STREAM.PEER.EVACUATE, which needs a cluster.
+public struct StreamPeerEvacuateAnswer: APIAnswer {
+  public static var type: StaticString { "stream_evacuate_peer_response" }
   public func writeMembers(to writer: inout JSONWriter) { writer.field("success", true) }
 }
 

@@ -23,7 +23,7 @@ extension StreamConfigurationRequest {
     }
     guard let limits = surroundings.limits else { throw .noLimits }
     if limits.maximumStreams > 0, surroundings.streamCount >= limits.maximumStreams { throw .maximumStreamsLimit }
-    try configuration.checkLimits(in: surroundings)
+    try configuration.checkLimits(in: surroundings, withBytes: namesStorage)
 
     let complete = try configuration.withStoredMetadata().validated(isPedantic: isPedantic, in: surroundings)
     if surroundings.isSingleServer, complete.replicas > 1 { throw .streamReplicasNotSupported }
@@ -118,11 +118,12 @@ extension StreamConfiguration {
   }
 
   /// Whether the account and the server have room for it.
-  func checkLimits(in surroundings: StreamSurroundings) throws(JetStreamError) {
+  func checkLimits(in surroundings: StreamSurroundings, withBytes: Bool = true) throws(JetStreamError) {
     guard let limits = surroundings.limits else { throw .noLimits }
     if maximumConsumers > 0, limits.maximumConsumers > 0, maximumConsumers > limits.maximumConsumers {
       throw .maximumConsumersLimit
     }
+    guard withBytes else { return }
     let serverBytes = maximumBytes < 0 ? 1 : maximumBytes
     let (product, overflow) = serverBytes.multipliedReportingOverflow(by: Int64(max(1, replicas)))
     let accountBytes = overflow ? Int64.max : product

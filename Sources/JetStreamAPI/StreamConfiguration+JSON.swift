@@ -10,6 +10,7 @@ extension StreamConfigurationRequest: RequestReadable {
       reader.read(&isPedantic)
       return true
     }
+    if name == "storage" { namesStorage = true }
     return try configuration.read(name, from: &reader)
   }
 }

@@ -82,6 +82,8 @@ public struct StreamConfigurationRequest: Equatable, Sendable {
   public var configuration = StreamConfiguration()
   /// Refuse what would have to be changed silently.
   public var isPedantic = false
+  /// The request says where to store: only then room is looked for before all else.
+  var namesStorage = false
 
   public init() {}
 }

@@ -12,7 +12,7 @@ public enum APILimits {
   public static let subjectDetails = 100_000
 }
 
-/// STREAM.NAMES and STREAM.LIST.
+/// STREAM.NAMES, and what STREAM.LIST has in common with it.
 public struct StreamListRequest: RequestReadable, Equatable, Sendable {
   public var offset = 0
   /// Only streams that a message of this subject could reach; empty: all.
@@ -29,6 +29,19 @@ public struct StreamListRequest: RequestReadable, Equatable, Sendable {
     default: return false
     }
     return true
+  }
+}
+
+/// STREAM.LIST: the same under another name.
+public struct StreamDetailsRequest: RequestReadable, Equatable, Sendable {
+  public var list = StreamListRequest()
+
+  public init() {}
+
+  public static var typeName: StaticString { "JSApiStreamListRequest" }
+
+  public mutating func read(_ name: String, from reader: inout RequestReader) throws(RequestRefusal) -> Bool {
+    try list.read(name, from: &reader)
   }
 }
 

@@ -22,8 +22,8 @@ import suite
 HERE = Path(__file__).resolve().parent
 SUITES = [
     "commandline", "operations", "configurations", "differential", "monitoring", "natspy", "libnats", "jetstream",
-    "jetstream_clients", "backup", "durability", "robustness", "image", "compose", "exporter", "controller", "charts",
-    "kubernetes", "cluster",
+    "jetstream_random", "jetstream_clients", "backup", "durability", "robustness", "image", "compose", "exporter",
+    "controller", "charts", "kubernetes", "cluster",
 ]
 # Only when they are named.
 LONG_SUITES = ["soak"]
@@ -40,7 +40,8 @@ def arguments():
     parser.add_argument("--match", default="", metavar="REGEX", help="only tests whose name matches")
     parser.add_argument("--jobs", type=int, default=4 * (os.cpu_count() or 1), help="tests at a time")
     parser.add_argument("--frames", type=int, default=10_000_000, help="frames of the fuzzer (default: 10,000,000)")
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="of the fuzzer")
+    parser.add_argument("--seed", type=int, help="of the fuzzer (default: a random one), and of the random JetStream "
+                        "histories (default: always the same)")
     parser.add_argument("--show", action="store_true", help="print what the real server answers to the byte scripts")
     parser.add_argument("--full", action="store_true", help="a million subjects and 4 GiB in the memory tests")
     parser.add_argument("--minutes", type=float, default=15, help="length of the soak (default: 15)")
@@ -74,8 +75,9 @@ def main():
     results = suite.Results()
     try:
         context = suite.Context(
-            str(server), find_peer(options), folder, options.frames, options.seed, options.show,
-            options.full, options.minutes)
+            str(server), find_peer(options), folder, options.frames,
+            random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed, options.show,
+            options.full, options.seed, options.minutes)
         print(f"server {server}\npeer   {context.peer or 'none'}", flush=True)
         for name in options.suites or SUITES:
             started = time.monotonic()

@@ -29,6 +29,7 @@ class Context:
     seed: int
     show: bool  # print the transcripts of byte scripts
     full: bool = False  # memory tests at their full size
+    chosen_seed: int | None = None  # the seed, when it was given
     minutes: float = 15  # length of the soak
 
     def needs_peer(self):

@@ -9,6 +9,8 @@ public protocol JetStreamHost: AnyObject, Sendable {
   func start() throws
   /// Writes out what waits and closes the stores. Called when all connections are closed; `done` from any thread.
   func stop(_ done: @escaping @Sendable () -> Void)
+  /// Tells clients that wait for messages that there will be none, while they are still there.
+  func announceStop(_ done: @escaping @Sendable () -> Void)
   /// The settings have changed: accounts may have come, gone or other limits. Loop 0.
   func settingsChanged()
   /// The domain, or empty.

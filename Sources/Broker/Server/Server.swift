@@ -240,23 +240,29 @@ public final class Server: @unchecked Sendable {
       monitor.background.stop()
       listener?.stop()
       background.stop()
-      let count = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
-      count.initialize(to: UInt32(workers.count))
-      let counter = UInt(bitPattern: count)
-      for worker in workers {
-        worker.loop.submit { [self] in
-          for connection in Array(worker.connections.values) { connection.close(.serverShutdown) }
-          worker.flushStages()
-          for connection in Array(worker.connections.values) { connection.finishClose() }
-          let pointer = UnsafeMutablePointer<UInt32>(bitPattern: counter)!
-          if csys_add32(pointer, UInt32.max) == 1 {
-            pointer.deallocate()
-            let end = { @Sendable [self] in
-              logger.info("Server Exiting..")
-              loops.stop()
-            }
-            if let jetStream { jetStream.stop(end) } else { end() }
+      let close = { @Sendable [self] in closeEverything() }
+      if let jetStream { jetStream.announceStop { [self] in loops.loops[0].submit(close) } } else { close() }
+    }
+  }
+
+  /// On loop 0, as the last thing of a shutdown.
+  private func closeEverything() {
+    let count = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+    count.initialize(to: UInt32(workers.count))
+    let counter = UInt(bitPattern: count)
+    for worker in workers {
+      worker.loop.submit { [self] in
+        for connection in Array(worker.connections.values) { connection.close(.serverShutdown) }
+        worker.flushStages()
+        for connection in Array(worker.connections.values) { connection.finishClose() }
+        let pointer = UnsafeMutablePointer<UInt32>(bitPattern: counter)!
+        if csys_add32(pointer, UInt32.max) == 1 {
+          pointer.deallocate()
+          let end = { @Sendable [self] in
+            logger.info("Server Exiting..")
+            loops.stop()
           }
+          if let jetStream { jetStream.stop(end) } else { end() }
         }
       }
     }

@@ -122,7 +122,7 @@ extension ConsumerMachine {
   }
 
   private func sample(_ ack: AckSubject, sentAt: Int64, _ port: some ConsumerPort, now: Int64) {
-    let percentage = configuration.samplePercentage
+    let percentage = samplePercentage
     guard percentage > 0, percentage >= 100 || Int(port.random() % 100) < percentage else { return }
     port.publish(
       .acknowledged(
@@ -195,6 +195,7 @@ extension ConsumerMachine {
     port.publish(
       .terminated(
         consumerSequence: entry.consumerSequence, streamSequence: entry.sequence,
-        deliveries: UInt64(entry.deliveries), reason: ConsumerAdvisory.deletedReason))
+        // nats-server counts only the repetitions of one that was repeated.
+        deliveries: UInt64(max(entry.deliveries, 2) - 1), reason: ConsumerAdvisory.deletedReason))
   }
 }

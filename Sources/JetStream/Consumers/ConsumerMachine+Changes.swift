@@ -9,7 +9,7 @@ extension ConsumerMachine {
     let old = configuration
     configuration = new
     // What it was so far decides, not what it becomes.
-    if !old.isDurable { configuration.setThreshold() }
+    if !old.isDurable, new.inactiveThreshold != old.inactiveThreshold { configuration.setThreshold() }
     if new.deliverSubject != old.deliverSubject {
       forceRedelivery(port, now: now)
       isActive = configuration.deliverSubject.withBytes { port.hasInterest($0) }
@@ -25,6 +25,7 @@ extension ConsumerMachine {
       setPauseEnd(now: now)
       publishPause(port, now: now)
     }
+    if !new.sampleFrequency.isEmpty { samplePercentage = new.samplePercentage }
     if new.filters != old.filters { findPlaceAgain(port) }
   }
 
@@ -68,13 +69,21 @@ extension ConsumerMachine {
     return target
   }
 
+  /// A consumer that begins beyond the stream's end counts what comes before its beginning, until somebody asks.
+  private mutating func limitUndelivered(_ port: some ConsumerPort) {
+    let bounds = port.bounds()
+    let left = nextSequence > bounds.last ? 0 : min(bounds.messages, bounds.last - nextSequence + 1)
+    if undelivered > 0 { undelivered = min(undelivered, Int64(clamping: left)) }
+  }
+
   /// What is known about the consumer (FEATURES 6.041).
   public mutating func info(port: some ConsumerPort, now: Int64) -> ConsumerInfo {
     var info = ConsumerInfo(
       stream: identity.stream, name: identity.name, created: identity.created, configuration: configuration,
       gathered: Timestamp(unixNanoseconds: now))
+    let isUntouched = identity.isInMemory && state.delivered == ConsumerState.Position()
     info.delivered = ConsumerSequences(
-      consumer: state.delivered.consumer, stream: state.delivered.stream,
+      consumer: state.delivered.consumer, stream: isUntouched ? nextSequence - 1 : state.delivered.stream,
       lastActive: lastDelivered.map { Timestamp(unixNanoseconds: $0) })
     info.ackFloor = ConsumerSequences(
       consumer: state.ackFloor.consumer, stream: state.ackFloor.stream,
@@ -85,6 +94,7 @@ extension ConsumerMachine {
     }
     if !waiting.isEmpty { checkWaiting(port, now: now, dismissesNoWait: false) }
     info.waitingCount = waiting.count
+    limitUndelivered(port)
     info.pendingCount = UInt64(max(undelivered, 0))
     if pace.holdsNewMessage {
       // As nats-server counts: the message that waits for its time is taken already, and so is what it answers.

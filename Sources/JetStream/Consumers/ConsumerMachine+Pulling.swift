@@ -98,6 +98,8 @@ extension ConsumerMachine {
       byPriority: configuration.priorityPolicy == .prioritized)
     waitingDue = min(waitingDue, expires, heartbeat > 0 ? now + heartbeat : .max)
     lastActivity = now
+    // Who waits is told that there is nothing: what was counted before the beginning does not count any more.
+    if isAtEnd, nextSequence > port.bounds().last { undelivered = 0 }
   }
 
   // MARK: - Serving them
@@ -224,12 +226,16 @@ extension ConsumerMachine {
     return !request.reply.withUnsafeBytes { port.hasInterest($0) }
   }
 
-  /// The consumer is deleted: nobody needs to wait any longer (FEATURES 6.047).
+  /// The consumer is deleted, or the server ends: nobody needs to wait any longer (FEATURES 6.047, 6.071).
   public mutating func dismissWaiting(_ reason: ConsumerStatus, port: some ConsumerPort) {
     var place = waiting.head
     while place >= 0 {
-      reason.bytes.withUnsafeBytes { status in
-        waiting[place].reply.withUnsafeBytes { port.sendStatus(status, to: $0, reply: .empty) }
+      if reason == .serverShutdown {
+        sendStatus("NATS/1.0 409 Server Shutdown\r\n", to: waiting[place], withLeft: true, port)
+      } else {
+        reason.bytes.withUnsafeBytes { status in
+          waiting[place].reply.withUnsafeBytes { port.sendStatus(status, to: $0, reply: .empty) }
+        }
       }
       place = waiting.next(place)
     }

@@ -83,6 +83,8 @@ extension ConsumerMachine {
         redeliveries.dropFirst()
         continue
       }
+      // The limit may be lower than it was.
+      if exhaust(place, port: port) { continue }
       if let message = port.load(sequence) {
         return .message(message, deliveries: state.pending[place].deliveries + 1)
       }

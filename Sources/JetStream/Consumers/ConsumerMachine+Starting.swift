@@ -19,7 +19,10 @@ extension ConsumerMachine {
       return
     }
     let bounds = port.bounds()
-    if state.ackFloor.stream + 1 < bounds.first { raise(to: bounds.first) }
+    // What is pending holds the ack floor where it is.
+    let isBehind =
+      state.pending.isEmpty ? state.ackFloor.stream + 1 < bounds.first : state.pending.first.sequence < bounds.first
+    if isBehind { raise(to: bounds.first) }
     settleIn(port, now: now)
   }
 
@@ -52,13 +55,10 @@ extension ConsumerMachine {
     countUndelivered(port)
   }
 
+  /// Whoever counts anew for a `last_per_subject` consumer counts subjects, as nats-server does, whatever it will get.
   mutating func countUndelivered(_ port: some ConsumerPort) {
-    if skipList.isEmpty {
-      undelivered = Int64(clamping: port.pendingCount(from: nextSequence, lastPerSubject: false))
-    } else {
-      let later = port.pendingCount(from: state.skipThrough + 1, lastPerSubject: false)
-      undelivered = Int64(clamping: UInt64(skipList.count) + later)
-    }
+    let countsSubjects = configuration.deliverPolicy == .lastPerSubject
+    undelivered = Int64(clamping: port.pendingCount(from: nextSequence, lastPerSubject: countsSubjects))
   }
 
   /// The first sequence, and up to where a `last_per_subject` consumer looks at last messages only.

@@ -8,7 +8,8 @@ extension ConsumerMachine {
   public mutating func stored(_ sequence: UInt64, matches: Bool) {
     guard matches else { return }
     undelivered += 1
-    isAtEnd = false
+    // A consumer that begins later counts it, and does not look.
+    if sequence >= nextSequence { isAtEnd = false }
   }
 
   /// A message has been removed, by a request or a limit.
@@ -30,6 +31,12 @@ extension ConsumerMachine {
     }
   }
 
+  /// A message that was still to come has been removed, and it is not known whether it was wanted: what is left is to
+  /// be counted.
+  mutating func removedUnseen(_ sequence: UInt64) {
+    if !skipList.isEmpty, sequence <= state.skipThrough { _ = dropSkipListed(sequence) }
+  }
+
   /// Takes a sequence out of the skip list; false when it is not there.
   private mutating func dropSkipListed(_ sequence: UInt64) -> Bool {
     // It is in descending order.
@@ -48,19 +55,57 @@ extension ConsumerMachine {
     return true
   }
 
-  /// Messages have been purged, in whatever way, or the stream lost some: looks at what is left.
+  /// Messages have been purged of which this consumer wants others, too: looks at what is left.
   public mutating func purged(port: some ConsumerPort, now: Int64) {
-    let bounds = port.bounds()
     let pendingCount = state.pending.count
-    raise(to: bounds.first)
+    let first = port.bounds().first
+    let wasBehind = state.ackFloor.stream < first
+    raise(to: first)
+    if wasBehind { settleGone(first, port) }
+    afterPurge(pendingCount, port, now: now)
+  }
+
+  /// What was purged among the pending counts as acknowledged.
+  private mutating func settleGone(_ first: UInt64, _ port: some ConsumerPort) {
+    var floor = ConsumerState.Position(consumer: state.ackFloor.consumer, stream: first - 1)
     var gone: [UInt64] = []
-    state.pending.forEach { if port.load($0.sequence) == nil { gone.append($0.sequence) } }
+    state.pending.forEach { entry in
+      guard port.load(entry.sequence) == nil else { return }
+      gone.append(entry.sequence)
+      floor.consumer = max(floor.consumer, entry.consumerSequence)
+    }
     for sequence in gone {
       if let place = state.pending.find(sequence) { unqueue(place) }
       state.settle(sequence)
       delta.settle(sequence)
     }
+    guard !gone.isEmpty, !state.pending.isEmpty, floor.stream >= state.ackFloor.stream else { return }
+    state.settle(through: floor)
+    delta.settle(through: floor)
+  }
+
+  /// All that this consumer wants has been purged, up to `first`.
+  public mutating func purged(from first: UInt64, port: some ConsumerPort, now: Int64) {
+    let pendingCount = state.pending.count
+    raise(to: first)
+    afterPurge(pendingCount, port, now: now)
+  }
+
+  private mutating func afterPurge(_ pendingCount: Int, _ port: some ConsumerPort, now: Int64) {
     if state.pending.count < pendingCount { lastAcknowledged = now }
+    if state.pending.isEmpty, state.ackFloor != state.delivered {
+      let position = state.delivered
+      state.settle(through: position)
+      delta.settle(through: position)
+    }
+    // As in nats-server, what was to be delivered again at once waits for its time now.
+    var queued: [UInt64] = []
+    state.pending.forEach { if $0.flags.contains(.queued) { queued.append($0.sequence) } }
+    for sequence in queued {
+      guard let place = state.pending.find(sequence) else { continue }
+      unqueue(place)
+      setIrregularDeadline(place)
+    }
     findPlaceAgain(port)
   }
 

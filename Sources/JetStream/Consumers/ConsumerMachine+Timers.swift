@@ -167,6 +167,11 @@ extension ConsumerMachine {
   }
 
   func publishPause(_ port: some ConsumerPort, now: Int64) {
-    port.publish(.paused(until: configuration.pauseUntil, isPaused: isPaused(at: now)))
+    port.publish(configuration.pauseAdvisory(isPaused: isPaused(at: now)))
+  }
+
+  /// After a request to create the consumer, also one that changed nothing.
+  func publishPauseIfPaused(_ port: some ConsumerPort, now: Int64) {
+    if isPaused(at: now) { publishPause(port, now: now) }
   }
 }

@@ -13,10 +13,12 @@ public struct ConsumerIdentity: Sendable {
   public var largestMessage: Int
   /// The stream keeps one message a subject: `last_per_subject` is the same as `all` then.
   public var keepsOnePerSubject: Bool
+  /// Its state is nowhere but in memory: then it shows how far it has looked as long as nothing was delivered.
+  public var isInMemory: Bool
 
   public init(
     stream: String, name: String, created: Timestamp, subjects: AckSubjectFormat, keepsForConsumers: Bool = false,
-    largestMessage: Int = 1 << 20, keepsOnePerSubject: Bool = false
+    largestMessage: Int = 1 << 20, keepsOnePerSubject: Bool = false, isInMemory: Bool = false
   ) {
     self.stream = stream
     self.name = name
@@ -25,6 +27,7 @@ public struct ConsumerIdentity: Sendable {
     self.keepsForConsumers = keepsForConsumers
     self.largestMessage = largestMessage
     self.keepsOnePerSubject = keepsOnePerSubject
+    self.isInMemory = isInMemory
   }
 }
 
@@ -74,6 +77,8 @@ public struct ConsumerMachine {
   var flow = FlowControlWindow()
   var nextHeartbeat = Int64.max
   var pace = DeliveryPace()
+  /// Of 100 acknowledgements, how many are reported. An update that names none leaves it until the next start.
+  var samplePercentage: Int
 
   // MARK: Times
 
@@ -94,6 +99,7 @@ public struct ConsumerMachine {
     self.identity = identity
     self.configuration = configuration
     self.configuration.setEphemeralThreshold()
+    samplePercentage = configuration.samplePercentage
     self.state = state
     scratch = ConsumerScratch(prefix: identity.subjects.prefix)
   }

@@ -53,13 +53,15 @@ public protocol ConsumerPort {
   func random() -> UInt64
 }
 
-/// The first and the last sequence of a stream.
+/// The first and the last sequence of a stream, and how many messages there are.
 public struct StreamBounds: Equatable, Sendable {
   public var first: UInt64
   public var last: UInt64
-  public init(first: UInt64, last: UInt64) {
+  public var messages: UInt64
+  public init(first: UInt64, last: UInt64, messages: UInt64) {
     self.first = first
     self.last = last
+    self.messages = messages
   }
 }
 

@@ -103,12 +103,13 @@ public struct ConsumerState: Sendable {
     if delivered.stream + 1 < first { delivered.stream = first - 1 }
     exhausted.removeAll(below: first)
     guard ackFloor.stream < first else { return }
-    ackFloor.stream = first - 1
+    var floor = Position(consumer: ackFloor.consumer, stream: first - 1)
     while !pending.isEmpty, pending.first.sequence < first {
-      ackFloor.consumer = max(ackFloor.consumer, pending.first.consumerSequence)
-      pending.remove(at: pending.head)
+      floor.consumer = max(floor.consumer, pending.first.consumerSequence)
+      remove(at: pending.head)
     }
-    if pending.isEmpty { ackFloor = delivered }
+    // Where what is left begins later, the floor is there already.
+    if pending.isEmpty { ackFloor = delivered } else if floor.stream >= ackFloor.stream { ackFloor = floor }
   }
 
   /// The end of the messages of `last_per_subject`.

@@ -67,6 +67,14 @@ final class APIRequest: @unchecked Sendable {
     audit(response, on: loop)
   }
 
+  /// Answers a request that is neither counted nor told to those who watch.
+  func answerQuietly(_ response: [UInt8], header: [UInt8] = [], on loop: JetStreamLoop) {
+    account.service.requestEnded()
+    if !reply.isEmpty {
+      loop.worker.publish(reply, reply: nil, header: header, payload: response, in: account.account)
+    }
+  }
+
   private static let auditSubject = Array("$JS.EVENT.ADVISORY.API".utf8)
 
   private func audit(_ response: [UInt8], on loop: JetStreamLoop) {

@@ -90,19 +90,33 @@ final class ConsumerRunner: ConsumerPort {
     var recounts = false
     for sequence in sequences {
       // Whether it was wanted cannot be told any more; it matters only for what was not delivered yet.
-      if isFiltered, sequence > machine.state.delivered.stream {
+      if isFiltered, sequence >= machine.nextSequence {
+        machine.removedUnseen(sequence)
         recounts = true
       } else {
         machine.removed(sequence, matches: true, port: self, now: now)
       }
     }
-    if recounts { machine.purged(port: self, now: now) }
+    if recounts { machine.countUndelivered(self) }
     loop.schedule(self)
   }
 
   /// Many messages have left the stream.
-  func purged() {
-    machine.purged(port: self, now: now)
+  /// - Parameter next: the first message of the purge's subject that is left; one behind the last when there is none.
+  func purged(_ purge: PurgedMessages, next: UInt64) {
+    let subject = purge.subject.isEmpty ? ">" : String(decoding: purge.subject, as: UTF8.self)
+    let filters = machine.filters
+    let wantsAll = filters.isEmpty || filters.contains { Subject.isSubset(subject, of: $0) }
+    if let single = purge.single {
+      if wantsAll { machine.removed(single, matches: true, port: self, now: now) }
+    } else if purge.count > 0 {
+      machine.countUndelivered(self)
+    }
+    if purge.subject.isEmpty || filters.contains(where: { Subject.isSubset($0, of: subject) }) {
+      machine.purged(from: next, port: self, now: now)
+    } else if wantsAll {
+      machine.purged(port: self, now: now)
+    }
     loop.schedule(self)
   }
 
@@ -198,7 +212,8 @@ final class ConsumerRunner: ConsumerPort {
   }
 
   func bounds() -> StreamBounds {
-    StreamBounds(first: stream.store.firstSequence, last: stream.store.lastSequence)
+    StreamBounds(
+      first: stream.store.firstSequence, last: stream.store.lastSequence, messages: stream.store.messages)
   }
 
   func lastMatching() -> UInt64? {

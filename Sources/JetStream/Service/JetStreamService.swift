@@ -218,6 +218,34 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
     for loop in loops { loop.follow(journal) }
   }
 
+  /// Whoever waits for messages is told that there will be none, before the connections are closed.
+  public func announceStop(_ done: @escaping @Sendable () -> Void) {
+    onAllLoops({ runner in runner.dismissWaiting() }, done)
+  }
+
+  /// Does something with every stream on its loop, then, when what that sent is on its way, something else.
+  private func onAllLoops(
+    _ body: @escaping @Sendable (StreamRunner) -> Void, _ done: @escaping @Sendable () -> Void
+  ) {
+    let pending = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+    pending.initialize(to: UInt32(loops.count))
+    let address = UInt(bitPattern: pending)
+    for loop in loops {
+      loop.worker.loop.submit { [self] in
+        for runner in sortedAccounts.flatMap(\.sortedStreams).filter({ $0.loop === loop }).compactMap(\.runner) {
+          body(runner)
+        }
+        loop.worker.loop.submit {
+          let pending = UnsafeMutablePointer<UInt32>(bitPattern: address)!
+          if csys_add32(pending, UInt32.max) == 1 {
+            pending.deallocate()
+            done()
+          }
+        }
+      }
+    }
+  }
+
   public func stop(_ done: @escaping @Sendable () -> Void) {
     server.logger.info("Initiating JetStream Shutdown...")
     backups.stop()

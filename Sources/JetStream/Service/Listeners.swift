@@ -90,7 +90,8 @@ final class APIListener: InternalSubscriber {
       loop.hand(.directGet, message, to: handle)
       return true
     }
-    // Unknown requests are swallowed, as nats-server does.
+    // Unknown requests are swallowed, as nats-server does; this one it leaves to whoever listens.
+    if rest.elementsEqual("DIRECT.GET".utf8) { return false }
     guard let subject = APISubject(rest) else { return true }
     account.service.receive(
       APIRequest(account, subject, message, requester: Requester(publisher, in: account.account)), on: loop)

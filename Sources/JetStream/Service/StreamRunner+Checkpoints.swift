@@ -160,10 +160,12 @@ extension StreamRunner {
   /// Waiting clients learn that the server goes; what consumers did is logged.
   func prepareShutDown() {
     isEnding = true
-    for consumer in consumers.values {
-      consumer.machine.dismissWaiting(.serverShutdown, port: consumer)
-      consumer.settle()
-    }
+    for consumer in consumers.values { consumer.settle() }
+  }
+
+  /// The server ends, and nothing more is delivered.
+  func dismissWaiting() {
+    for consumer in consumers.values { consumer.machine.dismissWaiting(.serverShutdown, port: consumer) }
   }
 
   /// The server ends: a last checkpoint makes the next start quick. Nothing may be in flight.

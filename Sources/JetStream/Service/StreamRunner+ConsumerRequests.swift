@@ -45,8 +45,29 @@ extension StreamRunner {
     case .create(let configuration): create(configuration, request)
     case .update(let configuration):
       guard let existing else { throw .consumerDoesNotExist }
+      let losesInterest =
+        self.configuration.retention == .interest && configuration.filters != existing.machine.configuration.filters
+      // Who listens to a new deliver subject is found out later.
+      let wasBound = existing.machine.isActive && existing.machine.configuration.isPush
       change(existing, to: configuration)
-      answerCreate(existing, request)
+      guard losesInterest else {
+        var info = information(existing)
+        info.isPushBound = wasBound
+        answerUpdate(existing, info, request)
+        return
+      }
+      existing.isWaiting = true
+      loop.afterEverythingInFlight { [self] in
+        // What was pending and goes with the filters is told of later.
+        var info = information(existing)
+        rules.noteCleanup()
+        releaseUnneeded()
+        info.pendingCount = information(existing).pendingCount
+        info.isPushBound = wasBound
+        answerUpdate(existing, info, request)
+        existing.isWaiting = false
+        loop.schedule(existing)
+      }
     }
   }
 
@@ -69,6 +90,7 @@ extension StreamRunner {
     consumer.isWaiting = true
     loop.afterEverythingInFlight { [self] in
       request.answer(answer, header: header, on: loop)
+      consumer.machine.publishPauseIfPaused(consumer, now: consumer.now)
       consumer.isWaiting = false
       loop.schedule(consumer)
     }
@@ -81,10 +103,12 @@ extension StreamRunner {
     }
   }
 
-  private func answerCreate(_ consumer: ConsumerRunner, _ request: APIRequest) {
+  /// With what is known before the new configuration lets anything go out.
+  private func answerUpdate(_ consumer: ConsumerRunner, _ info: ConsumerInfo, _ request: APIRequest) {
+    let answer = ConsumerCreateAnswer(info).answer()
     loop.afterEverythingInFlight { [self] in
-      request.answer(
-        ConsumerCreateAnswer(information(consumer)).answer(), header: identityHeader(of: consumer), on: loop)
+      request.answer(answer, header: identityHeader(of: consumer), on: loop)
+      consumer.machine.publishPauseIfPaused(consumer, now: consumer.now)
     }
   }
 
@@ -199,7 +223,10 @@ extension StreamRunner {
     }
     publish(.deleted, about: consumer.name)
     if configuration.retention == .interest {
-      loop.afterEverythingInFlight { [self] in releaseUnneeded() }
+      loop.afterEverythingInFlight { [self] in
+        rules.noteCleanup()
+        releaseUnneeded()
+      }
     }
   }
 
@@ -229,22 +256,30 @@ extension StreamRunner {
     request.answer(ConsumerUnpinAnswer().answer(), on: loop)
   }
 
-  func resetConsumer(_ request: APIRequest) throws(JetStreamError) {
-    let wanted = try request.decoded { (bytes) throws(JetStreamError) in
-      try ConsumerResetRequest.decodeReset(bytes)
-    }
+  func resetConsumer(_ request: APIRequest) {
     guard let consumer = consumers[request.subject.consumer] else {
       // Nobody listens for a consumer that is not there.
       loop.service.requestEnded()
       return
     }
+    do throws(JetStreamError) {
+      try reset(consumer, request)
+    } catch {
+      request.answerQuietly(ConsumerResetAnswer.answer(refusing: error), on: loop)
+    }
+  }
+
+  private func reset(_ consumer: ConsumerRunner, _ request: APIRequest) throws(JetStreamError) {
+    if request.refusesLevel { throw .requiredApiLevel }
+    let wanted = try request.decoded { (bytes) throws(JetStreamError) in
+      try ConsumerResetRequest.decodeReset(bytes)
+    }
     let next = try consumer.machine.reset(to: wanted.sequence, port: consumer, now: consumer.now)
+    let answer = ConsumerResetAnswer(information(consumer), sequence: next).answer()
     consumer.settle()
     loop.schedule(consumer)
     loop.afterEverythingInFlight { [self] in
-      request.answer(
-        ConsumerResetAnswer(information(consumer), sequence: next).answer(),
-        header: claimedIdentity(request) == nil ? [] : identityHeader, on: loop)
+      request.answerQuietly(answer, header: claimedIdentity(request) == nil ? [] : identityHeader, on: loop)
     }
   }
 }

@@ -131,7 +131,7 @@ extension StreamRunner {
       return
     }
     var sequence = store.firstSequence
-    var unneeded: [UInt64] = []
+    var unneeded: [(sequence: UInt64, told: [ConsumerRunner])] = []
     while let message = reading({ () throws(StoreError) in
       try store.next(from: sequence, matching: .everything)
     }) {
@@ -139,18 +139,19 @@ extension StreamRunner {
       let isNeeded =
         configuration.retention == .workQueue && wanting.isEmpty
         || wanting.contains { $0.machine.needs(message.sequence) }
-      if !isNeeded { unneeded.append(message.sequence) }
+      if !isNeeded { unneeded.append((message.sequence, wanting)) }
       sequence = message.sequence + 1
     }
-    for sequence in unneeded {
+    for (sequence, told) in unneeded {
       do {
         _ = try rules.release(sequence)
       } catch {
         fail("\(error)")
         return
       }
+      // Those that do not want it any more are not told: what they have pending waits for its time.
+      for consumer in told { consumer.removed([sequence]) }
     }
-    if !unneeded.isEmpty { for consumer in consumers.values { consumer.removed(unneeded) } }
     countUse()
   }
 
@@ -167,7 +168,8 @@ extension StreamRunner {
       keepsForConsumers: self.configuration.retention != .limits,
       largestMessage: self.configuration.maximumMessageSize > 0
         ? Int(self.configuration.maximumMessageSize) : loop.service.server.options.maxPayload,
-      keepsOnePerSubject: self.configuration.maximumMessagesPerSubject == 1)
+      keepsOnePerSubject: self.configuration.maximumMessagesPerSubject == 1,
+      isInMemory: !isLogged || configuration.memoryStorage)
   }
 
   /// What the rules of consumers look at here.

@@ -11,18 +11,15 @@ extension StreamRunner {
     if request.isEmpty { throw .badRequest }
     let wanted = try MessageGetRequest.decode(request.payload, isStrict: loop.service.options.strict)
     try wanted.validate()
-    let found: StoredMessage?
-    do {
-      found = try message(wanted)
-    } catch {
-      throw .noMessageFound
+    guard let found = try? message(wanted) else {
+      request.answerQuietly(MessageGetAnswer.answer(refusing: .noMessageFound), on: loop)
+      return
     }
-    guard let found else { throw .noMessageFound }
     let answer = MessageGetAnswer(
       subject: String(decoding: found.subject, as: UTF8.self), sequence: found.sequence,
       header: wanted.noHeaders ? [] : Array(found.header), payload: Array(found.payload),
       time: Timestamp(unixNanoseconds: found.timestamp))
-    request.answer(answer.answer(), on: loop)
+    request.answerQuietly(answer.answer(), on: loop)
   }
 
   /// The one message that a request without a batch is about.
@@ -122,7 +119,8 @@ extension StreamRunner {
     if let time = wanted.startTime { sequence = try store.firstSequence(atOrAfter: time.unixNanoseconds) }
     let filters = wanted.nextBySubject.isEmpty ? SubjectFilters.everything : SubjectFilters(wanted.nextBySubject)
     var pending = try store.pending(from: sequence, matching: filters).messages
-    let limit = wanted.maximumBytes > 0 ? wanted.maximumBytes : defaultBytes
+    // Less than nothing is reached by the first message.
+    let limit = wanted.maximumBytes != 0 ? wanted.maximumBytes : defaultBytes
     var last: UInt64 = 0
     var bytes = 0
     for position in 0..<max(wanted.batch, 0) {
@@ -155,18 +153,25 @@ extension StreamRunner {
       through = next - 1
     }
     if through == 0 { through = store.lastSequence }
-    let found = try store.lastPerSubject(
-      SubjectFilters(wanted.multiLast), through: through, limit: MessageGetRequest.maximumMultiLast)
+    // As nats-server's stores: in files there is nothing beyond the end.
+    if store.backing == .file, wanted.upToTime == nil, through > store.lastSequence {
+      sendStatus("NATS/1.0 404 No Results\r\n\r\n", to: reply)
+      return
+    }
+    // No message has the empty subject.
+    let subjects = wanted.multiLast.filter { !$0.isEmpty }
+    let found = subjects.isEmpty ? [] : try store.lastPerSubject(
+      SubjectFilters(subjects), through: through, limit: MessageGetRequest.maximumMultiLast)
     guard var sequences = found else {
       sendStatus("NATS/1.0 413 Too Many Results\r\n\r\n", to: reply)
       return
     }
-    sequences.removeAll { $0 < wanted.sequence }
     if sequences.isEmpty {
       sendStatus("NATS/1.0 404 No Results\r\n\r\n", to: reply)
       return
     }
-    let limit = wanted.maximumBytes > 0 ? wanted.maximumBytes : defaultBytes
+    sequences.removeAll { $0 < wanted.sequence }
+    let limit = wanted.maximumBytes != 0 ? wanted.maximumBytes : defaultBytes
     var pending = UInt64(sequences.count)
     var last: UInt64 = 0
     var bytes = 0

@@ -24,7 +24,7 @@ extension StreamRunner {
       case .consumerInfo: try answerConsumerInfo(request)
       case .consumerDelete: try deleteConsumer(request)
       case .consumerPause: try pauseConsumer(request)
-      case .consumerReset: try resetConsumer(request)
+      case .consumerReset: resetConsumer(request)
       case .consumerUnpin: try unpinConsumer(request)
       default: request.refuseAsUnclustered(on: loop)
       }
@@ -53,6 +53,9 @@ extension StreamRunner {
     }
   }
 
+  /// Nothing has ever been stored, and no first sequence was given.
+  private var isUntouched: Bool { store.lastSequence == 0 && firstConfigured == 0 && !rules.hasBegun }
+
   /// What the stream holds now (FEATURES 5.092).
   func currentState() -> StreamState {
     let held = store.state
@@ -60,7 +63,6 @@ extension StreamRunner {
     state.messages = held.messages
     state.bytes = held.bytes
     // A stream that begins where all begin shows no sequence before its first message.
-    let isUntouched = held.lastSequence == 0 && firstConfigured == 0
     state.firstSequence = isUntouched ? 0 : held.firstSequence
     if held.messages > 0 { state.firstTime = Timestamp(unixNanoseconds: held.firstTimestamp) }
     state.lastSequence = held.lastSequence
@@ -87,6 +89,11 @@ extension StreamRunner {
         state.deleted += range.prefix(deletedLimit - state.deleted.count)
         if state.deleted.count >= deletedLimit { break }
       }
+      // As nats-server counts, where a file of messages has been begun: there was no message 0.
+      if isUntouched, store.backing == .file {
+        state.deleted = [0]
+        state.deletedCount = 1
+      }
     }
     return StreamInfo(
       configuration: showsServer
@@ -105,13 +112,15 @@ extension StreamRunner {
       var subjects: [String: UInt64] = [:]
       if !wanted.subjectsFilter.isEmpty {
         var position = 0
-        let end = wanted.offset + APILimits.subjectDetails
+        let offset = max(wanted.offset, 0)
         runner.store.subjectTotals(SubjectFilters(wanted.subjectsFilter)) { subject, count in
-          if position >= wanted.offset, position < end { subjects[String(decoding: subject, as: UTF8.self)] = count }
+          if position >= offset, position - offset < APILimits.subjectDetails {
+            subjects[String(decoding: subject, as: UTF8.self)] = count
+          }
           position += 1
           return true
         }
-        if position > 0 { page = Page(total: position, offset: wanted.offset, limit: APILimits.subjectDetails) }
+        if position > 0 { page = Page(total: position, offset: offset, limit: APILimits.subjectDetails) }
       }
       var info = runner.information(deletedLimit: wanted.deletedDetails ? .max : 0, subjects: subjects)
       info.leader = runner.loop.service.server.serverName
@@ -193,7 +202,8 @@ extension APIRequest {
     if existed {
       answer(MessageDeleteAnswer().answer(), on: loop)
     } else {
-      refuse(absence, on: loop)
+      // Not counted as an error.
+      answer(subject.operation.refusal(absence), on: loop)
     }
   }
 
@@ -224,8 +234,10 @@ extension APIOperation {
     case .streamRestore: StreamRestoreAnswer.answer(refusing: error)
     case .messageDelete: MessageDeleteAnswer.answer(refusing: error)
     case .messageGet: MessageGetAnswer.answer(refusing: error)
-    case .streamRemovePeer, .streamEvacuatePeer: StreamPeerRemoveAnswer.answer(refusing: error)
-    case .streamCancelMove, .accountStreamMove, .accountStreamCancelMove: StreamUpdateAnswer.answer(refusing: error)
+    case .streamRemovePeer: StreamPeerRemoveAnswer.answer(refusing: error)
+    case .streamEvacuatePeer: StreamPeerEvacuateAnswer.answer(refusing: error)
+    case .streamCancelMove: StreamCancelMoveAnswer.answer(refusing: error)
+    case .accountStreamMove, .accountStreamCancelMove: StreamUpdateAnswer.answer(refusing: error)
     case .streamStepDown: StreamStepDownAnswer.answer(refusing: error)
     case .consumerCreate, .durableCreate: ConsumerCreateAnswer.answer(refusing: error)
     case .consumerNames: ConsumerNamesAnswer.answer(refusing: error)

@@ -178,7 +178,9 @@ final class StreamRunner: @unchecked Sendable {
     rules.resources = withoutCounting(loop.service) { $0.resources(for: self) }
     output.removeAll()
     switch rules.propose(inbound, now: loop.wallNow, output: &output) {
-    case .journal: append(output.entries, reply: reply)
+    case .journal:
+      carryOut()
+      append(output.entries, reply: reply)
     case .answer(let answer):
       // The end of a fast batch comes behind what is said of its last message.
       sendReplies()
@@ -357,23 +359,34 @@ final class StreamRunner: @unchecked Sendable {
     }
   }
 
-  /// What a call of the rules has left to be done.
+  /// What a call of the rules has left to be done, without the entries. Before these: in memory they are applied at
+  /// once, which has its own output.
   private func carryOut() {
     if output.isEmpty { return }
+    defer { output.removeEffects() }
     sendReplies()
     for message in output.republished { republish(message) }
     if !output.removed.isEmpty {
       for consumer in consumers.values { consumer.removed(output.removed) }
     }
-    if !output.purges.isEmpty {
-      for consumer in consumers.values { consumer.purged() }
-    }
+    for purge in output.purges where !consumers.isEmpty { tell(purge) }
     for batch in output.abandonedBatches {
       publish(Advisory.batchAbandoned(batch.id, batch.reason, stream: handle.name, loop.advisoryHead()))
     }
     if let problem = output.storeError {
       loop.service.server.logger.error("JetStream stream \(handle.name): \(problem)")
     }
+  }
+
+  /// Tells consumers of a purge, which moves those on that want some of its subjects.
+  private func tell(_ purge: PurgedMessages) {
+    var next = store.firstSequence
+    if !purge.subject.isEmpty, store.messages > 0 {
+      let filters = SubjectFilters(bytes: [purge.subject])
+      next = reading { () throws(StoreError) in try store.next(from: next, matching: filters) }?.sequence
+        ?? store.lastSequence + 1
+    }
+    for consumer in consumers.values { consumer.purged(purge, next: next) }
   }
 
   private func sendReplies() {
@@ -431,8 +444,8 @@ final class StreamRunner: @unchecked Sendable {
       fail("\(error)")
       return
     }
-    append(output.entries, reply: .empty)
     carryOut()
+    append(output.entries, reply: .empty)
     countUse()
     scheduleTick()
   }
@@ -451,8 +464,8 @@ final class StreamRunner: @unchecked Sendable {
     } catch {
       fail("\(error)")
     }
-    append(output.entries, reply: .empty)
     carryOut()
+    append(output.entries, reply: .empty)
     isSilent = configuration.noAcknowledgement
     releaseUnneeded()
     listen()

@@ -23,21 +23,31 @@ extension JetStreamService {
       .accountStreamCancelMove:
       // For the system account only, and for clusters.
       requestEnded()
+    case .streamRemovePeer, .streamEvacuatePeer, .streamCancelMove, .streamStepDown, .consumerStepDown:
+      request.refuseAsUnclustered(on: loop)
+    case .consumerReset:
+      receiveReset(request, on: loop)
     default:
-      if request.refusesLevel {
-        request.refuse(.requiredApiLevel, on: loop)
+      let handle = request.account.stream(named: request.subject.stream)
+      if handle == nil || request.refusesLevel {
+        request.refuse(request.refusalBeforeStream(isStrict: options.strict) ?? .streamNotFound, on: loop)
         return
       }
       if request.subject.operation == .streamSnapshot, request.isEmpty {
         request.refuse(.badRequest, on: loop)
         return
       }
-      guard let handle = request.account.stream(named: request.subject.stream) else {
-        request.answerStreamNotFound(on: loop)
-        return
-      }
-      loop.hand(request, to: handle)
+      loop.hand(request, to: handle!)
     }
+  }
+
+  /// Nobody listens for a consumer that is not there.
+  private func receiveReset(_ request: APIRequest, on loop: JetStreamLoop) {
+    guard let handle = request.account.stream(named: request.subject.stream) else {
+      requestEnded()
+      return
+    }
+    loop.hand(request, to: handle)
   }
 
   private func requestDropped(_ request: APIRequest, on loop: JetStreamLoop) {
@@ -233,7 +243,7 @@ extension JetStreamService {
 
   private func list(_ request: APIRequest) throws(JetStreamError) {
     var wanted = StreamListRequest()
-    if request.hasJSON { wanted = try StreamListRequest.decode(request.payload, isStrict: options.strict) }
+    if request.hasJSON { wanted = try StreamDetailsRequest.decode(request.payload, isStrict: options.strict).list }
     let all = request.account.sortedStreams.filter { handle in
       request.account.withLock { handle.configuration.listens(to: wanted.subject) }
     }

@@ -94,7 +94,8 @@ extension StreamRules {
     }
 
     /// Messages of a batch that ends with this sequence.
-    func size(_ sequence: UInt64) -> UInt64 { self == .withoutMessage ? sequence - 1 : sequence }
+    /// As nats-server counts, one that ends before its first is too large.
+    func size(_ sequence: UInt64) -> UInt64 { self == .withoutMessage ? sequence &- 1 : sequence }
   }
 
   private mutating func beginAtomic(
@@ -102,7 +103,7 @@ extension StreamRules {
   ) throws(Rejection) {
     if atomicBatches[id] != nil { return }
     guard sequence == 1 else {
-      let isTooLarge = sequence > 0 && commit.size(sequence) > UInt64(setup.batches.atomicSize)
+      let isTooLarge = commit.size(sequence) > UInt64(setup.batches.atomicSize)
       throw .refused(
         isTooLarge
           ? .atomicPublishTooLargeBatch(String(setup.batches.atomicSize)) : .atomicPublishIncompleteBatch)

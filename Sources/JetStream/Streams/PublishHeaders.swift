@@ -163,10 +163,17 @@ struct PublishHeaders {
     }
   }
 
-  /// A number of digits only; anything else is a number that nothing has (nil: no such field).
+  /// A number of digits only, cut to 64 bits as nats-server does; anything else is a number that nothing has (nil: no
+  /// such field).
   static func sequence(_ value: Value?) -> UInt64? {
     guard let value, !value.isEmpty else { return nil }
-    return decimal(value) ?? .max
+    var number: UInt64 = 0
+    for byte in value {
+      let digit = byte &- 0x30
+      guard digit <= 9 else { return .max }
+      number = number &* 10 &+ UInt64(digit)
+    }
+    return number
   }
 
   /// The digits as a number; nil for anything else.

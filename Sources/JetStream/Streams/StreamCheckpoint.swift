@@ -2,13 +2,14 @@
 // endian.
 
 extension StreamRules {
-  private static let checkpointVersion: UInt8 = 1
+  /// The second is for a stream that was purged.
+  private static let checkpointVersions: ClosedRange<UInt8> = 1...2
 
   /// What the store does not hold: message identifiers, times of schedules. Goes into the store's checkpoint, together
   /// with the sequence of the last applied entry.
   public func checkpointState() -> [UInt8] {
     var writer = CheckpointWriter()
-    writer.bytes.append(Self.checkpointVersion)
+    writer.bytes.append(hasBegun ? 2 : 1)
     writer.append(proposedSequence)
     writer.append(lastMessageID)
     writer.append(UInt64(schedules.schedules.count))
@@ -32,7 +33,7 @@ extension StreamRules {
   @discardableResult
   public mutating func restore(_ state: [UInt8]) -> Bool {
     var reader = CheckpointReader(rest: state[...])
-    guard let version = reader.byte(), version == Self.checkpointVersion, let sequence = reader.number(),
+    guard let version = reader.byte(), Self.checkpointVersions.contains(version), let sequence = reader.number(),
       let last = reader.array(), let count = reader.number()
     else { return false }
     var schedules = ScheduleTable()
@@ -51,6 +52,7 @@ extension StreamRules {
       }
       id.withUnsafeBytes { duplicates.insert($0, sequence: sequence, timestamp: Int64(bitPattern: timestamp)) }
     }
+    hasBegun = version == 2
     proposedSequence = max(proposedSequence, sequence)
     lastMessageID = last
     self.schedules = schedules

@@ -126,7 +126,8 @@ struct DeleteEntry: Equatable {
 struct PurgeEntry: Equatable {
   /// Nothing behind it is removed.
   var through: UInt64
-  /// The newest messages that stay. Always 0 today: what stays is behind `through`.
+  /// The newest messages that stay. What stays is behind `through` today: not 0 only where nothing is removed, of a purge
+  /// that was not for everything.
   var keep: UInt64
   /// The stream's last sequence is at least this afterwards.
   var lastSequence: UInt64

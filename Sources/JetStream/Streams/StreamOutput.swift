@@ -67,6 +67,11 @@ public struct StreamOutput {
   /// Empties it and keeps its memory.
   public mutating func removeAll() {
     entries.removeAll()
+    removeEffects()
+  }
+
+  /// Everything but the entries has been carried out.
+  public mutating func removeEffects() {
     if !replies.isEmpty { replies.removeAll(keepingCapacity: true) }
     if !republished.isEmpty { republished.removeAll(keepingCapacity: true) }
     if !removed.isEmpty { removed.removeAll(keepingCapacity: removed.count <= 4096) }
@@ -96,4 +101,6 @@ public struct PurgedMessages: Equatable, Sendable {
   /// Nothing behind this sequence left.
   public var through: UInt64
   public var count: UInt64
+  /// The only message that left, unless the whole stream was meant: consumers hear of it as of one that was deleted.
+  public var single: UInt64?
 }

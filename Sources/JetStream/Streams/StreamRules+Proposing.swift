@@ -61,6 +61,7 @@ extension StreamRules {
     do throws(Rejection) {
       try checkRecord(draft)
       if configuration.isSealed { throw .refused(.streamSealed) }
+      try checkMessageSize(draft)
       if configuration.allowMessageCounter { throw .refused(.messageIncrMissing) }
       guard transform == nil else {
         return withTransformed(draft, output: &output) { rules, draft, output in

@@ -24,6 +24,7 @@ extension StreamRules {
     if isEverything { entry.subject = [] }
     if request.sequence == 1 {
       entry.through = 0
+      entry.keep = 1
     } else if request.sequence > 1 {
       entry.through = min(last, request.sequence - 1)
       if isEverything {
@@ -39,6 +40,7 @@ extension StreamRules {
       } catch {
         throw .streamPurgeFailed("\(error)")
       }
+      if entry.through == 0 { entry.keep = keep }
     }
     removalsInFlight += 1
     output.entries.append(.purge, entry.bytes)
@@ -67,20 +69,32 @@ extension StreamRules {
 
   mutating func applyPurge(_ entry: PurgeEntry, output: inout StreamOutput) throws(StoreError) -> Applied {
     if !isReplaying { removalsInFlight -= 1 }
-    let count = try purge(entry.filters, entry.subject, through: entry.through, keep: entry.keep, output: &output)
+    if entry.subject.isEmpty, entry.keep == 0 { hasBegun = true }
+    let keep = entry.through == 0 ? 0 : entry.keep
+    let count = try purge(
+      entry.filters, entry.subject, through: entry.through, keep: keep, cutsOff: entry.lastSequence > 0,
+      output: &output)
     if entry.lastSequence > store.lastSequence { try store.skip(through: entry.lastSequence) }
     return .purged(count)
   }
 
   /// Removes many messages and says so.
+  /// - Parameter cutsOff: everything up to a sequence goes: a single message is not told of by itself then.
   @discardableResult
   mutating func purge(
-    _ filters: SubjectFilters, _ subject: [UInt8], through sequence: UInt64, keep: UInt64 = 0,
+    _ filters: SubjectFilters, _ subject: [UInt8], through sequence: UInt64, keep: UInt64 = 0, cutsOff: Bool = false,
     output: inout StreamOutput
   ) throws(StoreError) -> UInt64 {
-    guard sequence > 0 else { return 0 }
-    let count = try store.purge(filters, through: sequence, keep: keep)
-    if count > 0 { output.purges.append(PurgedMessages(subject: subject, through: sequence, count: count)) }
+    var single: UInt64?
+    if !cutsOff, !subject.isEmpty || sequence < store.lastSequence {
+      single = try store.next(from: store.firstSequence, matching: filters)?.sequence
+    }
+    let count = sequence > 0 ? try store.purge(filters, through: sequence, keep: keep) : 0
+    // Consumers move on also where nothing was left to be removed.
+    if count > 0 || !isReplaying {
+      output.purges.append(
+        PurgedMessages(subject: subject, through: sequence, count: count, single: count == 1 ? single : nil))
+    }
     return count
   }
 
@@ -93,6 +107,9 @@ extension StreamRules {
     output.removed.append(sequence)
     return true
   }
+
+  /// The stream was looked through for messages that nobody needs: it shows where it begins.
+  public mutating func noteCleanup() { hasBegun = true }
 
   /// Removes a message that no consumer needs any more (FEATURES 5.090, 5.091). False if there was none.
   public mutating func release(_ sequence: UInt64) throws(StoreError) -> Bool {

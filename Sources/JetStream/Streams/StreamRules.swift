@@ -20,6 +20,8 @@ public struct StreamRules {
 
   /// The last sequence that was given out.
   public internal(set) var proposedSequence: UInt64
+  /// Everything was purged once: the stream shows where it begins, messages or not.
+  public internal(set) var hasBegun = false
   /// The last time that was given out: times never go back.
   var proposedTimestamp: Int64
   var inFlight = InFlightMessages()

@@ -86,7 +86,9 @@ final class ConsumerWorld: ConsumerPort {
     return UInt64(lastPerSubject ? Set(matching.map(\.value.subject)).count : matching.count)
   }
 
-  func bounds() -> StreamBounds { StreamBounds(first: messages.keys.min() ?? last + 1, last: last) }
+  func bounds() -> StreamBounds { 
+    StreamBounds(first: messages.keys.min() ?? last + 1, last: last, messages: UInt64(messages.count))
+  }
 
   func lastMatching() -> UInt64? { messages.filter { matches($0.value.subject) }.keys.max() }
 

@@ -88,11 +88,19 @@ extension StreamRunner {
         if state.deleted.count >= deletedLimit { break }
       }
     }
-    return StreamInfo(
+    var info = StreamInfo(
       configuration: showsServer
         ? configuration.withAnsweredMetadata(serverVersion: Version.compatibleServer) : configuration,
       created: Timestamp(unixNanoseconds: handle.created), state: state,
       time: Timestamp(unixNanoseconds: loop.wallNow))
+    if let upstreams {
+      if configuration.mirror != nil {
+        info.mirror = upstreams.information.first
+      } else {
+        info.sources = upstreams.information
+      }
+    }
+    return info
   }
 
   private func answerInfo(_ request: APIRequest) throws(JetStreamError) {

@@ -68,6 +68,8 @@ final class StreamRunner: @unchecked Sendable {
   var getHeader: [UInt8] = []
   /// The journal lacks records that may have been this stream's; until its next message is replayed.
   var mayHaveLost = false
+  /// What it copies from; nil: nothing.
+  var upstreams: StreamUpstreams?
   /// Consumers as recovery finds them, before they run.
   var recovering: [UInt64: RecoveredConsumer] = [:]
 
@@ -116,6 +118,7 @@ final class StreamRunner: @unchecked Sendable {
     for consumer in consumers.values { loop.schedule(consumer) }
     scheduleTick()
     noteMaintenance()
+    followUpstreams()
   }
 
   /// Blocks may wait for compression in a stream that nobody publishes to.
@@ -146,7 +149,10 @@ final class StreamRunner: @unchecked Sendable {
     listeners = [:]
   }
 
-  private func setDirectGets() { handle.answersDirectGets = configuration.allowDirect && failure == nil }
+  private func setDirectGets() {
+    handle.answersDirectGets = configuration.allowDirect && failure == nil
+    if !configuration.mirrorDirect || failure != nil { handle.account.setMirror(handle, of: nil) }
+  }
 
   // MARK: publishing
 
@@ -158,6 +164,11 @@ final class StreamRunner: @unchecked Sendable {
       held.append(HeldMessage(message))
     }
   }
+
+  /// Something waits until nothing is in flight, and what comes waits behind it.
+  var mustHold: Bool { !held.isEmpty }
+
+  func hold(_ message: HeldMessage) { held.append(message) }
 
   private func propose(_ message: Message) {
     let body = message.bodyBytes
@@ -244,11 +255,19 @@ final class StreamRunner: @unchecked Sendable {
       let messages = held
       held = []
       for (position, message) in messages.enumerated() {
-        message.withMessage { propose($0) }
+        message.withMessage { resume(message, $0) }
         if held.isEmpty { continue }
         held += messages[(position + 1)...]
         break
       }
+    }
+  }
+
+  private func resume(_ held: HeldMessage, _ message: Message) {
+    if held.kind == .publish {
+      propose(message)
+    } else if let upstreams, !upstreams.receive(held.kind, message, tag: held.tag) {
+      hold(held)
     }
   }
 
@@ -313,13 +332,14 @@ final class StreamRunner: @unchecked Sendable {
   }
 
   /// Purges and removals that were asked for, in the order of their entries.
-  private var changeRequests: [APIRequest] = []
+  private var changeRequests: [APIRequest?] = []
 
-  func expectChange(_ request: APIRequest) { changeRequests.append(request) }
+  /// - Parameter request: nil: nobody asked.
+  func expectChange(_ request: APIRequest?) { changeRequests.append(request) }
 
   private func finishRequest(_ body: (APIRequest) -> Void) {
     if changeRequests.isEmpty { return }
-    body(changeRequests.removeFirst())
+    if let request = changeRequests.removeFirst() { body(request) }
   }
 
   /// Tells consumers of stored messages.
@@ -353,7 +373,7 @@ final class StreamRunner: @unchecked Sendable {
   }
 
   /// What a call of the rules has left to be done.
-  private func carryOut() {
+  func carryOut() {
     if output.isEmpty { return }
     sendReplies()
     for message in output.republished { republish(message) }
@@ -455,6 +475,7 @@ final class StreamRunner: @unchecked Sendable {
     countUse()
     scheduleTick()
     noteMaintenance()
+    followUpstreams()
     then()
   }
 
@@ -510,7 +531,7 @@ final class StreamRunner: @unchecked Sendable {
   // MARK: failure and end
 
   /// Why it takes no messages now.
-  private var refusal: String? { failure ?? shortage ?? (isLogged ? loop.shortage : nil) }
+  var refusal: String? { failure ?? shortage ?? (isLogged ? loop.shortage : nil) }
 
   /// The store has no space, or has some again.
   func noteShortage() {
@@ -543,6 +564,7 @@ final class StreamRunner: @unchecked Sendable {
 
   /// The stream is deleted.
   func delete() {
+    upstreams?.end(removed: true)
     end()
     for consumer in consumers.values {
       consumer.machine.dismissWaiting(.consumerDeleted, port: consumer)
@@ -561,7 +583,10 @@ final class StreamRunner: @unchecked Sendable {
     loop.keepUntilSettled(self)
     rules.close()
     unlisten()
+    upstreams?.end(removed: false)
+    upstreams = nil
     handle.answersDirectGets = false
+    handle.account.setMirror(handle, of: nil)
     if let tickTimer { worker.loop.cancel(tickTimer) }
     tickTimer = nil
     for consumer in consumers.values { consumer.end() }

@@ -2,7 +2,8 @@
 // endian.
 
 extension StreamRules {
-  private static let checkpointVersion: UInt8 = 1
+  /// Version 1 knows no sources.
+  private static let checkpointVersion: UInt8 = 2
 
   /// What the store does not hold: message identifiers, times of schedules. Goes into the store's checkpoint, together
   /// with the sequence of the last applied entry.
@@ -16,6 +17,15 @@ extension StreamRules {
       writer.append(subject)
       writer.append(schedule.sequence)
       writer.append(UInt64(bitPattern: schedule.time))
+    }
+    let positions = sourcePositions.parts
+    writer.append(sourcePositions.isComplete ? 1 : 0)
+    writer.append(UInt64(positions.count))
+    for (stream, selection, position) in positions {
+      writer.append(stream)
+      writer.append(selection)
+      writer.append(position.sequence)
+      writer.append(position.identity)
     }
     duplicates.forEach { id, sequence, timestamp in
       writer.append(Array(id))
@@ -32,7 +42,7 @@ extension StreamRules {
   @discardableResult
   public mutating func restore(_ state: [UInt8]) -> Bool {
     var reader = CheckpointReader(rest: state[...])
-    guard let version = reader.byte(), version == Self.checkpointVersion, let sequence = reader.number(),
+    guard let version = reader.byte(), (1...Self.checkpointVersion).contains(version), let sequence = reader.number(),
       let last = reader.array(), let count = reader.number()
     else { return false }
     var schedules = ScheduleTable()
@@ -43,6 +53,20 @@ extension StreamRules {
       // What was on its way when the server stopped goes off again.
       let isUnderWay = Int64(bitPattern: time) == .max
       schedules.set(subject, sequence: sequence, time: isUnderWay ? 0 : Int64(bitPattern: time))
+    }
+    var positions = SourcePositions()
+    positions.isComplete = true
+    if version >= 2 {
+      guard let isComplete = reader.number(), let count = reader.number() else { return false }
+      positions.isComplete = isComplete != 0
+      for _ in 0..<count {
+        guard let stream = reader.array(), let selection = reader.array(), let sequence = reader.number(),
+          let identity = reader.array()
+        else { return false }
+        positions.append(
+          stream: stream, selection: selection,
+          position: SourcePositions.Position(sequence: sequence, identity: identity))
+      }
     }
     var duplicates = DuplicateTable()
     while !reader.rest.isEmpty {
@@ -55,6 +79,7 @@ extension StreamRules {
     lastMessageID = last
     self.schedules = schedules
     self.duplicates = duplicates
+    sourcePositions = positions
     return true
   }
 }

@@ -17,6 +17,9 @@ MASKS = [
     (re.compile(rb'("(?:server|server_id|cluster)":)"N[A-Z2-7]{55}"'), rb'\1"<server>"'),
     (re.compile(rb'("client":\{.*?"id":)\d+'), rb"\1<n>"),
     (re.compile(rb"(Nats-Stream-Identity: )[0-9A-Za-z]{8}"), rb"\1<stream>"),
+    (re.compile(rb"(Nats-Stream-Source: \S+ \d+ [^ ]+ [^ ]+ [^ ]+) [0-9A-Za-z]{8}(?=\\r|\s)"), rb"\1 <stream>"),
+    (re.compile(rb"(\$JS\.[MS])\.[0-9A-Za-z]{8}"), rb"\1.<id>"),
+    (re.compile(rb"(JS_(?:SRC|MIRROR)_[0-9A-Za-z]{8})-[0-9A-Za-z]{8}"), rb"\1-<id>"),
     # nats-server writes one or two blanks where there is no reply subject.
     (re.compile(rb"^(MSG|HMSG) (\S+) (\S+)  +(?=[\d<])"), rb"\1 \2 \3 "),
     # Random identifiers: of messages, pins and advisories.
@@ -24,6 +27,7 @@ MASKS = [
 ]
 # How far from now a time of this run can be.
 NEAR_SECONDS = 2 * 86400
+SOURCES = re.compile(rb'"sources":(\[\{"name":[^\r\n]*?\}\])(?=,"(?:ts|did_create)":)')
 RANDOM_NAME = re.compile(rb'"stream_name":"[^"]*","name":"([0-9A-Za-z]{8})"')
 
 
@@ -41,9 +45,16 @@ def made_up(received, sent):
 
 
 def mask(text):
+    text = SOURCES.sub(sort_sources, text)
     for expression, replacement in MASKS:
         text = expression.sub(replacement or mask_time, text)
     return transcript.mask(text)
+
+
+def sort_sources(match):
+    """nats-server tells of a stream's sources in any order."""
+    sources = sorted(json.loads(match.group(1)), key=lambda source: json.dumps(source, sort_keys=True))
+    return b'"sources":' + json.dumps(sources, separators=(",", ":")).encode()
 
 
 def mask_time(match):

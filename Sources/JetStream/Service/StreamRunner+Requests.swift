@@ -93,13 +93,7 @@ extension StreamRunner {
         ? configuration.withAnsweredMetadata(serverVersion: Version.compatibleServer) : configuration,
       created: Timestamp(unixNanoseconds: handle.created), state: state,
       time: Timestamp(unixNanoseconds: loop.wallNow))
-    if let upstreams {
-      if configuration.mirror != nil {
-        info.mirror = upstreams.information.first
-      } else {
-        info.sources = upstreams.information
-      }
-    }
+    (info.mirror, info.sources) = upstreamInformation
     return info
   }
 

@@ -6,6 +6,8 @@ struct SourcePositions {
   struct Position: Equatable {
     /// The origin's sequence of the last message that was taken.
     var sequence: UInt64
+    /// The same of the last message that was stored: nobody may have been interested in those behind it.
+    var storedSequence: UInt64
     /// Of the origin; empty: not known.
     var identity: [UInt8]
   }
@@ -25,8 +27,8 @@ struct SourcePositions {
 
   init() {}
 
-  /// Notes a stored message of a source.
-  mutating func note(_ mark: SourceMark) {
+  /// Notes a message of a source.
+  mutating func note(_ mark: SourceMark, isStored: Bool = true) {
     let index: Int
     if lastUsed < entries.count, Self.matches(entries[lastUsed], mark) {
       index = lastUsed
@@ -37,10 +39,11 @@ struct SourcePositions {
       entries.append(
         Entry(
           stream: Array(mark.stream), selection: mark.selection.map(Array.init),
-          position: Position(sequence: 0, identity: [])))
+          position: Position(sequence: 0, storedSequence: 0, identity: [])))
     }
     lastUsed = index
     entries[index].position.sequence = mark.sequence
+    if isStored { entries[index].position.storedSequence = mark.sequence }
     let isSame = mark.identity.map { $0.elementsEqual(entries[index].position.identity) }
     if isSame ?? entries[index].position.identity.isEmpty { return }
     entries[index].position.identity = mark.identity.map(Array.init) ?? []
@@ -63,7 +66,7 @@ struct SourcePositions {
 
   // MARK: - As a part of checkpoints
 
-  /// Stream, selection (empty: none), sequence, identity of each.
+  /// What is known of each source; an empty selection is none.
   var parts: [(stream: [UInt8], selection: [UInt8], position: Position)] {
     entries.map { ($0.stream, $0.selection ?? [], $0.position) }
   }

@@ -87,6 +87,12 @@ extension StreamRunner {
     if !copies { upstreams = nil }
   }
 
+  /// How far it is with its mirror's origin, or with its sources.
+  var upstreamInformation: (mirror: StreamSourceInfo?, sources: [StreamSourceInfo]) {
+    let all = upstreams?.information ?? []
+    return configuration.mirror != nil ? (all.first, []) : (nil, all)
+  }
+
   func findPositions(of names: [SourceName]) {
     do {
       try rules.findPositions(of: names)

@@ -125,6 +125,7 @@ struct Upstream {
     }
   }
 
+  var hasAsked: Bool { lastRequest != nil }
   var isFollowing: Bool { phase == .following }
 
   // MARK: - Time

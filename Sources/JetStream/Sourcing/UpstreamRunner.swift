@@ -79,9 +79,11 @@ final class UpstreamRunner {
     information.name = source.name
     information.external = source.external
     information.lag = machine.lag
+    if machine.role == .source { information.sequence = stream.rules.sourcePositions[name]?.storedSequence ?? 0 }
     information.active = machine.lastHeard.map { max(0, now - $0) } ?? -1
     information.error = machine.error
-    information.filterSubject = source.filterSubject
+    // nats-server tells a mirror's filter when it has asked for it.
+    if machine.role == .source || machine.hasAsked { information.filterSubject = source.filterSubject }
     information.subjectTransforms = source.subjectTransforms
     return information
   }

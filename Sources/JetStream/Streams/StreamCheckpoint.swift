@@ -25,6 +25,7 @@ extension StreamRules {
       writer.append(stream)
       writer.append(selection)
       writer.append(position.sequence)
+      writer.append(position.storedSequence)
       writer.append(position.identity)
     }
     duplicates.forEach { id, sequence, timestamp in
@@ -61,11 +62,11 @@ extension StreamRules {
       positions.isComplete = isComplete != 0
       for _ in 0..<count {
         guard let stream = reader.array(), let selection = reader.array(), let sequence = reader.number(),
-          let identity = reader.array()
+          let stored = reader.number(), let identity = reader.array()
         else { return false }
         positions.append(
           stream: stream, selection: selection,
-          position: SourcePositions.Position(sequence: sequence, identity: identity))
+          position: SourcePositions.Position(sequence: sequence, storedSequence: stored, identity: identity))
       }
     }
     var duplicates = DuplicateTable()

@@ -118,7 +118,7 @@ extension StreamRules {
   /// Notes where a sourced message came from.
   mutating func notePosition(_ put: PutEntry) {
     guard let value = PublishHeaders(put.header).streamSource, let mark = SourceMark(value) else { return }
-    sourcePositions.note(mark)
+    sourcePositions.note(mark, isStored: !put.flags.contains(.isNotKept))
   }
 
   /// Looks through the stored messages, the newest first, for the sources of which nothing is known; needed when what

@@ -27,7 +27,7 @@ MASKS = [
 ]
 # How far from now a time of this run can be.
 NEAR_SECONDS = 2 * 86400
-SOURCES = re.compile(rb'"sources":(\[\{"name":[^\r\n]*?\}\])(?=,"(?:ts|did_create)":)')
+SOURCES = b'"sources":'
 RANDOM_NAME = re.compile(rb'"stream_name":"[^"]*","name":"([0-9A-Za-z]{8})"')
 
 
@@ -45,16 +45,26 @@ def made_up(received, sent):
 
 
 def mask(text):
-    text = SOURCES.sub(sort_sources, text)
+    text = sort_sources(text)
     for expression, replacement in MASKS:
         text = expression.sub(replacement or mask_time, text)
     return transcript.mask(text)
 
 
-def sort_sources(match):
+def sort_sources(text):
     """nats-server tells of a stream's sources in any order."""
-    sources = sorted(json.loads(match.group(1)), key=lambda source: json.dumps(source, sort_keys=True))
-    return b'"sources":' + json.dumps(sources, separators=(",", ":")).encode()
+    head, *parts = text.split(SOURCES)
+    for part in parts:
+        string = part.decode("latin-1")
+        try:
+            sources, end = json.JSONDecoder().raw_decode(string)
+        except ValueError:
+            sources, end = [], 0
+        if sources and all("lag" in source for source in sources):
+            in_order = sorted(sources, key=lambda source: (source["name"], source.get("filter_subject", "")))
+            part = json.dumps(in_order, separators=(",", ":")).encode("latin-1") + string[end:].encode("latin-1")
+        head += SOURCES + part
+    return head
 
 
 def mask_time(match):

@@ -62,15 +62,10 @@ def tests(context):
         binaries.append(("natsd: ", context.server))
     declared = [suite.Test(name, lambda f=f: f(context)) for name, f in shared]
     for prefix, binary in binaries:
-        # natsd has neither mirrors nor sources yet: with it they are refused, and what needs them runs with the peer only.
-        mirrors = (create, copies)
         for names, is_alone in ((with_server, False), (alone, True)):
             declared += [
                 suite.Test(prefix + name, lambda f=f, binary=binary: on_server(context, binary, f), alone=is_alone)
-                for name, f in names if not prefix or f not in mirrors]
-        if prefix:
-            declared.append(suite.Test(
-                prefix + "mirrors are refused, and said to be", lambda binary=binary: on_server(context, binary, no_mirrors)))
+                for name, f in names]
     return declared
 
 
@@ -86,15 +81,6 @@ def start(context, server, folder, *arguments):
 
 
 # Assets
-
-
-def no_mirrors(context, server, admin):
-    folder = Folder(context)
-    folder.put("Stream", "copy", name="COPY", mirror={"name": "ORDERS"}, storage="file")
-    folder.put("Stream", "orders", name="ORDERS", subjects=["orders.>"], storage="file")
-    with start(context, server, folder) as controller:
-        wait_until(lambda: controller.lines("spec.mirror: mirrors and sources are not supported"), 10, "the refusal")
-        wait_until(lambda: admin.streams() == ["ORDERS"], 10, "the stream that is no mirror")
 
 
 def create(context, server, admin):
@@ -794,11 +780,7 @@ def make_up(context):
             check(all(name in scrape for name in families), "the exporter's page")
             rows = json.loads(urllib.request.urlopen(
                 f"http://127.0.0.1:{ports['UP_HEALTH_PORT']}/resources", timeout=10).read())["resources"]
-            # natsd has neither mirrors nor sources yet, and deploy/up says which manifests it refuses.
-            refused = 2 if "Everything runs: natsd," in text else 0
-            expect(sorted(row["reason"] for row in rows), ["Errored"] * refused + ["Ready"] * (8 - refused),
-                   "resources of the examples")
-            check(not refused or "natsd has neither mirrors nor sources yet" in text, text)
+            expect([row["reason"] for row in rows], ["Ready"] * 8, "resources of the examples")
             if ends_by == "Ctrl-C":
                 os.killpg(up.pid, signal.SIGINT)
             else:

@@ -32,6 +32,8 @@ final class StreamRunner: @unchecked Sendable {
   var lastConsumer: ConsumerRunner?
   /// Messages that wait until nothing is in flight, each with a copy of its bytes.
   private var held: [HeldMessage] = []
+  /// A changed configuration waits until nothing is in flight: under load there is no such moment unless messages wait.
+  private var isAwaitingUpdate = false
   /// The last record of the journal that is contained in the store.
   var appliedLog: LogSequence = 0
   /// As of the last checkpoint.
@@ -158,15 +160,15 @@ final class StreamRunner: @unchecked Sendable {
 
   /// A message for one of the stream's subjects.
   func publish(_ message: Message) {
-    if held.isEmpty {
-      propose(message)
-    } else {
+    if mustHold {
       held.append(HeldMessage(message))
+    } else {
+      propose(message)
     }
   }
 
   /// Something waits until nothing is in flight, and what comes waits behind it.
-  var mustHold: Bool { !held.isEmpty }
+  var mustHold: Bool { !held.isEmpty || isAwaitingUpdate }
 
   func hold(_ message: HeldMessage) { held.append(message) }
 
@@ -457,9 +459,12 @@ final class StreamRunner: @unchecked Sendable {
   /// Takes over a changed configuration when nothing is in flight.
   func update(_ configuration: StreamConfiguration, then: @escaping () -> Void) {
     guard inFlightCount == 0 else {
+      isAwaitingUpdate = true
       loop.afterEverythingInFlight { [self] in update(configuration, then: then) }
       return
     }
+    isAwaitingUpdate = false
+    if !held.isEmpty { loop.resumeLater(self) }
     output.removeAll()
     do {
       try rules.update(configuration, now: loop.wallNow, output: &output)

@@ -224,7 +224,10 @@ struct Upstream {
     case .source:
       let isOther = !identity.isEmpty && !answer.identity.isEmpty && identity != answer.identity
       if isRecreated || isOther {
-        effects.append(.warn("its source \"\(source.name)\" was recreated and is read from the beginning"))
+        effects.append(
+          .warn(
+            "JetStream source stream \"\(source.name)\" for stream '\(identification.account) > "
+              + "\(identification.stream)' was recreated, resetting source state"))
         position = 0
       }
       identity = answer.identity
@@ -267,8 +270,10 @@ struct Upstream {
     failures += 1
     var effects = askAgain(now: now, random: random, keepsFailures: true)
     if warns {
-      let what = role == .mirror ? "its mirror's origin" : "its source"
-      effects.append(.warn("\(what) \"\(source.name)\" refuses a consumer: \(problem.description) (\(problem.number))"))
+      let what =
+        role == .mirror
+        ? "create mirror consumer" : "stream \(identification.stream) create source consumer \(source.name)"
+      effects.append(.warn("JetStream error response for \(what): \(problem.description) (\(problem.number))"))
     }
     return effects
   }
@@ -342,7 +347,8 @@ struct Upstream {
 
   /// The message that was taken last could not be stored: it is asked for again.
   mutating func notStored(previous: Progress, now: Int64, random: UInt64) -> [UpstreamEffect] {
-    progress = previous
+    // What it lacks is told as of the message that could not be stored.
+    (position, delivered) = (previous.position, previous.delivered)
     return restart(now: now, random: random)
   }
 

@@ -134,7 +134,13 @@ final class UpstreamRunner {
   func warn(_ text: String) {
     if let lastWarning, lastWarning.text == text, now - lastWarning.time < 60_000_000_000 { return }
     lastWarning = (text, now)
-    loop.service.server.logger.warning("JetStream stream '\(stream.account.name) > \(stream.handle.name)': \(text)")
+    loop.service.server.logger.warning(text)
+  }
+
+  private func warnNotStored(_ problem: JetStreamError) {
+    let (account, stream) = (self.stream.account.name, self.stream.handle.name)
+    let what = machine.role == .mirror ? "mirror message" : "source \"\(name.text)\""
+    warn("Error processing inbound \(what) for '\(account)' > '\(stream)': \(problem.description)")
   }
 
   // MARK: - Asking
@@ -228,7 +234,7 @@ final class UpstreamRunner {
         machine.progress = before
         return false
       case .refused(let problem):
-        if !problem.isDiscard { warn("a message of \"\(source.name)\" cannot be stored: \(problem.description)") }
+        if !problem.isDiscard { warnNotStored(problem) }
         restart(machine.notStored(previous: before, now: now, random: random))
       }
       if ack.pending < StreamUpstreams.caughtUp { stream.noteCaughtUp() }

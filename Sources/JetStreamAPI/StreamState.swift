@@ -135,6 +135,8 @@ public struct StreamSourceInfo: Equatable, Sendable {
   public var name = ""
   public var external: ExternalStream?
   public var lag: UInt64 = 0
+  /// Of a source: the last message that was taken, by the origin's sequence.
+  public var sequence: UInt64 = 0
   /// Nanoseconds since something arrived; -1: never.
   public var active: Int64 = -1
   public var error: JetStreamError?
@@ -150,6 +152,7 @@ extension StreamSourceInfo: JSONWritable {
     writer.field("name", name)
     writer.field("external", ifPresent: external)
     writer.field("lag", lag)
+    writer.field("seq", sequence, omitEmpty: true)
     writer.field("active", active)
     writer.field("error", ifPresent: error)
     writer.field("filter_subject", filterSubject, omitEmpty: true)

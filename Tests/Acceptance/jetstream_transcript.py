@@ -17,6 +17,9 @@ MASKS = [
     (re.compile(rb'("(?:server|server_id|cluster)":)"N[A-Z2-7]{55}"'), rb'\1"<server>"'),
     (re.compile(rb'("client":\{.*?"id":)\d+'), rb"\1<n>"),
     (re.compile(rb"(Nats-Stream-Identity: )[0-9A-Za-z]{8}"), rb"\1<stream>"),
+    (re.compile(rb"(Nats-Stream-Source: \S+ \d+ [^ ]+ [^ ]+ [^ ]+) [0-9A-Za-z]{8}(?=\\r|\s)"), rb"\1 <stream>"),
+    (re.compile(rb"(\$JS\.[MS])\.[0-9A-Za-z]{8}"), rb"\1.<id>"),
+    (re.compile(rb"(JS_(?:SRC|MIRROR)_[0-9A-Za-z]{8})-[0-9A-Za-z]{8}"), rb"\1-<id>"),
     # nats-server writes one or two blanks where there is no reply subject.
     (re.compile(rb"^(MSG|HMSG) (\S+) (\S+)  +(?=[\d<])"), rb"\1 \2 \3 "),
     # Random identifiers: of messages, pins and advisories.
@@ -24,6 +27,7 @@ MASKS = [
 ]
 # How far from now a time of this run can be.
 NEAR_SECONDS = 2 * 86400
+SOURCES = b'"sources":'
 RANDOM_NAME = re.compile(rb'"stream_name":"[^"]*","name":"([0-9A-Za-z]{8})"')
 
 
@@ -41,9 +45,26 @@ def made_up(received, sent):
 
 
 def mask(text):
+    text = sort_sources(text)
     for expression, replacement in MASKS:
         text = expression.sub(replacement or mask_time, text)
     return transcript.mask(text)
+
+
+def sort_sources(text):
+    """nats-server tells of a stream's sources in any order."""
+    head, *parts = text.split(SOURCES)
+    for part in parts:
+        string = part.decode("latin-1")
+        try:
+            sources, end = json.JSONDecoder().raw_decode(string)
+        except ValueError:
+            sources, end = [], 0
+        if sources and all("lag" in source for source in sources):
+            in_order = sorted(sources, key=lambda source: (source["name"], source.get("filter_subject", "")))
+            part = json.dumps(in_order, separators=(",", ":")).encode("latin-1") + string[end:].encode("latin-1")
+        head += SOURCES + part
+    return head
 
 
 def mask_time(match):

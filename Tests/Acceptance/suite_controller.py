@@ -52,15 +52,10 @@ def tests(context):
     binaries = [("", context.peer), ("natsd: ", context.server)]
     declared = [suite.Test(name, lambda f=f: f(context)) for name, f in shared]
     for prefix, binary in binaries:
-        # natsd has neither mirrors nor sources yet: with it they are refused, and what needs them runs with the peer only.
-        mirrors = (assets.create, assets.copies)
         for names, is_alone in ((with_server, False), (alone, True)):
             declared += [
                 suite.Test(prefix + name, lambda f=f, binary=binary: on_server(context, binary, f), alone=is_alone)
-                for name, f in names if not prefix or f not in mirrors]
-        if prefix:
-            declared.append(suite.Test(
-                prefix + "mirrors are refused, and said to be", lambda binary=binary: on_server(context, binary, assets.no_mirrors)))
+                for name, f in names]
     return declared
 
 

@@ -28,6 +28,14 @@ extension Account {
     }
   }
 
+  /// Where messages of other accounts come from that this account imports under a subject: the accounts and their
+  /// subjects. A handler that is to hear them listens there, too. Any thread.
+  public func streamOrigins(of subject: [UInt8]) -> [(account: Account, subject: [UInt8])] {
+    subject.withUnsafeBytes { subject in
+      links.streamImports.compactMap { source in source.sourceSubject(for: subject).map { (source.exporter, $0) } }
+    }
+  }
+
   /// What handlers inside the server hear. Any thread.
   var listenedSubjects: [String] {
     withListeners { listeners in

@@ -11,7 +11,6 @@ extension JetStreamService {
     let account = request.account
     let configuration = try wanted.restoration(of: request.subject.stream, in: surroundings(of: account))
     try refuseUnserved(configuration.name, in: account)
-    try refuseUnsupported(configuration)
     guard backups.beginRestore() else { throw .streamRestore("too many restores at a time") }
     // The number is used up, whatever becomes of the restore.
     let identifier = table.nextIdentifier

@@ -80,6 +80,8 @@ struct JszStream: Sendable, JSONWritable {
   var configuration: StreamConfiguration?
   var consumers: [ConsumerInfo] = []
   var directConsumers: [ConsumerInfo] = []
+  var mirror: StreamSourceInfo?
+  var sources: [StreamSourceInfo] = []
 
   func write(to writer: inout JSONWriter) {
     writer.beginObject()
@@ -93,6 +95,8 @@ struct JszStream: Sendable, JSONWritable {
     writer.field("state", state)
     write(consumers, "consumer_detail", to: &writer)
     write(directConsumers, "direct_consumer_detail", to: &writer)
+    writer.field("mirror", ifPresent: mirror)
+    writer.field("sources", sources, omitEmpty: true)
     writer.endObject()
   }
 

@@ -112,6 +112,7 @@ private final class JszSurveyPart: @unchecked Sendable {
     var stream = JszStream(
       name: target.handle.name, created: target.handle.created, state: runner.currentState(),
       publicConsumerCount: publicCount, leader: loop.service.server.serverName)
+    (stream.mirror, stream.sources) = runner.upstreamInformation
     if target.isListed, options.streams {
       if options.configurations { stream.configuration = runner.configuration }
       if options.consumers { consumers = all.filter(isWanted).sorted { $0.number > $1.number } }

@@ -14,6 +14,8 @@ final class AccountJetStream: @unchecked Sendable {
   private let lock: UnsafeMutablePointer<UInt32>
   private let counts: UnsafeMutablePointer<UInt64>
   private var streams: [String: StreamHandle] = [:]
+  /// Mirrors that answer direct gets for the streams that they copy, by those streams' names. Guarded by `lock`.
+  private var mirrors: [String: [StreamHandle]] = [:]
   private var currentLimits: AccountJetStreamOptions
   /// What hears the account's requests and acknowledgements.
   private var listeners: [InternalSubscriber] = []
@@ -119,6 +121,32 @@ final class AccountJetStream: @unchecked Sendable {
     }
   }
 
+  // MARK: mirrors
+
+  /// A mirror answers direct gets for its origin, or (nil) does not. Any thread.
+  func setMirror(_ handle: StreamHandle, of origin: String?) {
+    withLock {
+      if origin == nil, mirrors.isEmpty { return }
+      if let origin, mirrors[origin]?.contains(where: { $0 === handle }) == true { return }
+      for (name, handles) in mirrors where handles.contains(where: { $0 === handle }) {
+        mirrors[name] = handles.count == 1 ? nil : handles.filter { $0 !== handle }
+      }
+      if let origin { mirrors[origin, default: []].append(handle) }
+      csys_store64(counts + AccountJetStreamCounts.mirrors, UInt64(mirrors.count))
+    }
+  }
+
+  /// Who answers a direct get of a stream: the stream itself or one of its mirrors, by chance. Any thread.
+  ///
+  /// - Parameter handle: the stream, if it is there.
+  func directGetAnswerer(_ name: UnsafeRawBufferPointer, _ handle: StreamHandle?) -> StreamHandle? {
+    let own = handle.flatMap { $0.answersDirectGets ? $0 : nil }
+    if csys_load64(counts + AccountJetStreamCounts.mirrors) == 0 { return own }
+    let name = String(decoding: name, as: UTF8.self)
+    let others = withLock { mirrors[name] } ?? []
+    return ((own.map { [$0] } ?? []) + others).randomElement()
+  }
+
   // MARK: limits and use
 
   var limits: AccountJetStreamOptions {
@@ -216,5 +244,7 @@ private enum AccountJetStreamCounts {
   static var errors: Int { 4 }
   static var maximumMemory: Int { 5 }
   static var maximumStorage: Int { 6 }
-  static var count: Int { 7 }
+  /// Streams that mirrors answer for.
+  static var mirrors: Int { 7 }
+  static var count: Int { 8 }
 }

@@ -64,8 +64,10 @@ final class ConsumerRunner: ConsumerPort {
   private var account: Account { stream.account }
   var now: Int64 { stream.loop.wallNow }
 
-  /// What it has to say is kept: neither it nor its stream live in memory only.
-  var isLogged: Bool { stream.isLogged && !machine.configuration.memoryStorage }
+  /// What it has to say is kept: neither it nor its stream live in memory only, and nobody copies through it.
+  var isLogged: Bool {
+    stream.isLogged && !machine.configuration.memoryStorage && !machine.configuration.direct
+  }
 
   /// What other loops may know of it.
   var summary: ConsumerSummary {

@@ -16,12 +16,18 @@ enum HandoffKind: UInt8 {
   case directGet
   /// A request to the API about the stream; see `HandoffBatch.requests`.
   case request
+  /// What the consumer of a stream that this one copies from sends; see `HandoffItem.tag`.
+  case upstream
+  /// The answer to a request for such a consumer.
+  case originAnswer
 }
 
 /// One thing that was handed over. Its bytes lie in the batch and are padded as `Message` asks for.
 struct HandoffItem {
   let kind: HandoffKind
   @Uncounted var handle: StreamHandle
+  /// Which of the stream's listeners heard it.
+  let tag: UInt32
   let message: Message
 }
 
@@ -42,6 +48,7 @@ final class HandoffBatch: @unchecked Sendable {
     var replyLength: UInt16
     var headerLength: UInt32
     var size: UInt32
+    var tag: UInt32
   }
 
   private var bytes: UnsafeMutableRawPointer
@@ -71,7 +78,7 @@ final class HandoffBatch: @unchecked Sendable {
   var isAtEnd: Bool { position == byteCount }
 
   /// Copies a message. Subjects and replies longer than 65,535 bytes do not exist: control lines are shorter.
-  func append(_ kind: HandoffKind, _ handle: StreamHandle, _ message: Message) {
+  func append(_ kind: HandoffKind, _ handle: StreamHandle, _ message: Message, tag: UInt32 = 0) {
     let total =
       MemoryLayout<Head>.stride + message.subjectLength + message.replyLength + message.size + 3 * Self.padding + 15
     let place = room(for: total & ~15)
@@ -83,7 +90,7 @@ final class HandoffBatch: @unchecked Sendable {
       of: Head(
         handle: reference, keepsHandle: keepsHandle, kind: kind, hasReply: message.reply != nil,
         subjectLength: UInt16(message.subjectLength), replyLength: UInt16(replyLength),
-        headerLength: UInt32(message.headerLength), size: UInt32(message.size)),
+        headerLength: UInt32(message.headerLength), size: UInt32(message.size), tag: tag),
       as: Head.self)
     var offset = MemoryLayout<Head>.stride
     memcpy(place + offset, message.subject, message.subjectLength)
@@ -121,7 +128,7 @@ final class HandoffBatch: @unchecked Sendable {
     let reply = subject + Int(head.subjectLength) + Self.padding
     let body = reply + Int(head.replyLength) + Self.padding
     return HandoffItem(
-      kind: head.kind, handle: head.handle._withUnsafeGuaranteedRef { $0 },
+      kind: head.kind, handle: head.handle._withUnsafeGuaranteedRef { $0 }, tag: head.tag,
       message: Message(
         subject: subject, subjectLength: Int(head.subjectLength), reply: head.hasReply ? reply : nil,
         replyLength: Int(head.replyLength), headerLength: Int(head.headerLength), body: body, size: Int(head.size)))

@@ -2,6 +2,8 @@ import Broker
 
 /// A message that waits, with its bytes.
 struct HeldMessage {
+  let kind: HandoffKind
+  let tag: UInt32
   private let bytes: [UInt8]
   private let subjectLength: Int
   private let replyLength: Int
@@ -9,7 +11,9 @@ struct HeldMessage {
   private let headerLength: Int
   private let size: Int
 
-  init(_ message: Message) {
+  init(_ message: Message, kind: HandoffKind = .publish, tag: UInt32 = 0) {
+    self.kind = kind
+    self.tag = tag
     subjectLength = message.subjectLength
     hasReply = message.reply != nil
     replyLength = hasReply ? message.replyLength : 0

@@ -132,10 +132,10 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
   }
 
   /// Copies a message to the stream's loop.
-  func hand(_ kind: HandoffKind, _ message: Message, to handle: StreamHandle) {
+  func hand(_ kind: HandoffKind, _ message: Message, to handle: StreamHandle, tag: UInt32 = 0) {
     let target = withoutCounting(handle.loop) { $0.index }
     let isFull = (outgoing[target] ?? openBatch(target))._withUnsafeGuaranteedRef { batch in
-      batch.append(kind, handle, message)
+      batch.append(kind, handle, message, tag: tag)
       return batch.isFull
     }
     if isFull { sendBatch(to: target) }
@@ -235,6 +235,7 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     case .pull: runner.pull(item.message)
     case .directGet: runner.directGet(item.message)
     case .request: runner.handle(batch.takeRequest())
+    case .upstream, .originAnswer: withoutCounting(runner) { $0.receive(item.kind, item.message, tag: item.tag) }
     }
   }
 

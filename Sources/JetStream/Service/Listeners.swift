@@ -85,7 +85,8 @@ final class APIListener: InternalSubscriber {
       return true
     }
     if let after = rest.after("DIRECT.GET.") {
-      guard let name = token(0, of: after), let handle = loop.lookup.find(name, in: account), handle.answersDirectGets
+      guard let name = token(0, of: after),
+        let handle = account.directGetAnswerer(name, loop.lookup.find(name, in: account))
       else { return false }
       loop.hand(.directGet, message, to: handle)
       return true

@@ -26,11 +26,20 @@ extension StreamRunner {
   func createConsumer(_ request: APIRequest) throws(JetStreamError) {
     var wanted = try ConsumerCreateRequest.decode(request.payload, isStrict: isStrict)
     try wanted.bind(to: request.plainSubject)
+    if isForCopy(wanted.configuration) { prepareForCopy(&wanted.configuration) }
     if let failure { throw .streamStoreFailed(failure) }
     if let claimed = claimedIdentity(request), !claimed.isEmpty, isForStream(wanted.configuration),
       claimed != identityOfStream
     {
       throw .consumerStreamIdentityMismatch(identityOfStream)
+    }
+    if wanted.configuration.sourcing, wanted.configuration.isDurable,
+      let existing = consumers[wanted.configuration.name]
+    {
+      let known = existing.machine.configuration
+      wanted.configuration.deliverPolicy = known.deliverPolicy
+      wanted.configuration.startSequence = known.startSequence
+      wanted.configuration.startTime = known.startTime
     }
     let name = wanted.configuration.isDurable ? wanted.configuration.durableName : wanted.configuration.name
     let existing = consumers[name]
@@ -50,6 +59,7 @@ extension StreamRunner {
       // Who listens to a new deliver subject is found out later.
       let wasBound = existing.machine.isActive && existing.machine.configuration.isPush
       change(existing, to: configuration)
+      try beginAgain(existing)
       guard losesInterest else {
         var info = information(existing)
         info.isPushBound = wasBound
@@ -94,6 +104,36 @@ extension StreamRunner {
       consumer.isWaiting = false
       loop.schedule(consumer)
     }
+  }
+
+  // MARK: consumers of streams that copy this one
+
+  private func isForCopy(_ configuration: ConsumerConfiguration) -> Bool {
+    configuration.direct && configuration.sourcing && !configuration.name.isEmpty
+  }
+
+  /// A stream that keeps messages for consumers must not lose what is on its way: its copies use a consumer that stays,
+  /// and that acknowledges by flow control. Others get one each time, for which the name that was asked for is only the
+  /// beginning (FEATURES 5.056).
+  private func prepareForCopy(_ wanted: inout ConsumerConfiguration) {
+    if self.configuration.retention == .limits {
+      wanted.name += "-\(newConsumerName())"
+      return
+    }
+    wanted.direct = false
+    wanted.durableName = wanted.name
+    wanted.ackPolicy = .flowControl
+    wanted.ackWait = 0
+    wanted.maxDeliver = 0
+    wanted.inactiveThreshold = 0
+  }
+
+  /// One for a copy that stays goes back to what was acknowledged whenever it is asked for.
+  private func beginAgain(_ consumer: ConsumerRunner) throws(JetStreamError) {
+    guard consumer.machine.configuration.sourcing else { return }
+    _ = try consumer.machine.reset(to: 0, port: consumer, now: consumer.now)
+    consumer.settle()
+    loop.schedule(consumer)
   }
 
   private func newConsumerName() -> String {

@@ -95,11 +95,13 @@ extension StreamRunner {
         state.deletedCount = 1
       }
     }
-    return StreamInfo(
+    var info = StreamInfo(
       configuration: showsServer
         ? configuration.withAnsweredMetadata(serverVersion: Version.compatibleServer) : configuration,
       created: Timestamp(unixNanoseconds: handle.created), state: state,
       time: Timestamp(unixNanoseconds: loop.wallNow))
+    (info.mirror, info.sources) = upstreamInformation
+    return info
   }
 
   private func answerInfo(_ request: APIRequest) throws(JetStreamError) {

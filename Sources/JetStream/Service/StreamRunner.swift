@@ -32,6 +32,8 @@ final class StreamRunner: @unchecked Sendable {
   var lastConsumer: ConsumerRunner?
   /// Messages that wait until nothing is in flight, each with a copy of its bytes.
   private var held: [HeldMessage] = []
+  /// A changed configuration waits until nothing is in flight: under load there is no such moment unless messages wait.
+  private var isAwaitingUpdate = false
   /// The last record of the journal that is contained in the store.
   var appliedLog: LogSequence = 0
   /// As of the last checkpoint.
@@ -71,6 +73,8 @@ final class StreamRunner: @unchecked Sendable {
   var getHeader: [UInt8] = []
   /// The journal lacks records that may have been this stream's; until its next message is replayed.
   var mayHaveLost = false
+  /// What it copies from; nil: nothing.
+  var upstreams: StreamUpstreams?
   /// Consumers as recovery finds them, before they run.
   var recovering: [UInt64: RecoveredConsumer] = [:]
 
@@ -121,6 +125,7 @@ final class StreamRunner: @unchecked Sendable {
     noteMaintenance()
     // Nobody may publish to it any more, and yet the journal must not keep for ever what was replayed.
     if appliedLog > checkpointedLog { loop.noteDirty(self) }
+    followUpstreams()
   }
 
   /// Blocks may wait for compression in a stream that nobody publishes to.
@@ -151,18 +156,26 @@ final class StreamRunner: @unchecked Sendable {
     listeners = [:]
   }
 
-  private func setDirectGets() { handle.answersDirectGets = configuration.allowDirect && failure == nil }
+  private func setDirectGets() {
+    handle.answersDirectGets = configuration.allowDirect && failure == nil
+    if !configuration.mirrorDirect || failure != nil { handle.account.setMirror(handle, of: nil) }
+  }
 
   // MARK: publishing
 
   /// A message for one of the stream's subjects.
   func publish(_ message: Message) {
-    if held.isEmpty {
-      propose(message)
-    } else {
+    if mustHold {
       held.append(HeldMessage(message))
+    } else {
+      propose(message)
     }
   }
+
+  /// Something waits until nothing is in flight, and what comes waits behind it.
+  var mustHold: Bool { !held.isEmpty || isAwaitingUpdate }
+
+  func hold(_ message: HeldMessage) { held.append(message) }
 
   private func propose(_ message: Message) {
     let body = message.bodyBytes
@@ -251,11 +264,19 @@ final class StreamRunner: @unchecked Sendable {
       let messages = held
       held = []
       for (position, message) in messages.enumerated() {
-        message.withMessage { propose($0) }
+        message.withMessage { resume(message, $0) }
         if held.isEmpty { continue }
         held += messages[(position + 1)...]
         break
       }
+    }
+  }
+
+  private func resume(_ held: HeldMessage, _ message: Message) {
+    if held.kind == .publish {
+      propose(message)
+    } else if let upstreams, !upstreams.receive(held.kind, message, tag: held.tag) {
+      hold(held)
     }
   }
 
@@ -320,13 +341,14 @@ final class StreamRunner: @unchecked Sendable {
   }
 
   /// Purges and removals that were asked for, in the order of their entries.
-  private var changeRequests: [APIRequest] = []
+  private var changeRequests: [APIRequest?] = []
 
-  func expectChange(_ request: APIRequest) { changeRequests.append(request) }
+  /// - Parameter request: nil: nobody asked.
+  func expectChange(_ request: APIRequest?) { changeRequests.append(request) }
 
   private func finishRequest(_ body: (APIRequest) -> Void) {
     if changeRequests.isEmpty { return }
-    body(changeRequests.removeFirst())
+    if let request = changeRequests.removeFirst() { body(request) }
   }
 
   /// Tells consumers of stored messages.
@@ -361,7 +383,7 @@ final class StreamRunner: @unchecked Sendable {
 
   /// What a call of the rules has left to be done, without the entries. Before these: in memory they are applied at
   /// once, which has its own output.
-  private func carryOut() {
+  func carryOut() {
     if output.isEmpty { return }
     defer { output.removeEffects() }
     sendReplies()
@@ -455,9 +477,12 @@ final class StreamRunner: @unchecked Sendable {
   /// Takes over a changed configuration when nothing is in flight.
   func update(_ configuration: StreamConfiguration, then: @escaping () -> Void) {
     guard inFlightCount == 0 else {
+      isAwaitingUpdate = true
       loop.afterEverythingInFlight { [self] in update(configuration, then: then) }
       return
     }
+    isAwaitingUpdate = false
+    if !held.isEmpty { loop.resumeLater(self) }
     output.removeAll()
     do {
       try rules.update(configuration, now: loop.wallNow, output: &output)
@@ -473,6 +498,7 @@ final class StreamRunner: @unchecked Sendable {
     countUse()
     scheduleTick()
     noteMaintenance()
+    followUpstreams()
     then()
   }
 
@@ -528,7 +554,7 @@ final class StreamRunner: @unchecked Sendable {
   // MARK: failure and end
 
   /// Why it takes no messages now.
-  private var refusal: String? { failure ?? shortage ?? (isLogged ? loop.shortage : nil) }
+  var refusal: String? { failure ?? shortage ?? (isLogged ? loop.shortage : nil) }
 
   /// The store has no space, or has some again.
   func noteShortage() {
@@ -561,6 +587,7 @@ final class StreamRunner: @unchecked Sendable {
 
   /// The stream is deleted.
   func delete() {
+    upstreams?.end(removed: true)
     end()
     for consumer in consumers.values {
       consumer.machine.dismissWaiting(.consumerDeleted, port: consumer)
@@ -579,7 +606,10 @@ final class StreamRunner: @unchecked Sendable {
     loop.keepUntilSettled(self)
     rules.close()
     unlisten()
+    upstreams?.end(removed: false)
+    upstreams = nil
     handle.answersDirectGets = false
+    handle.account.setMirror(handle, of: nil)
     if let tickTimer { worker.loop.cancel(tickTimer) }
     tickTimer = nil
     for consumer in consumers.values { consumer.end() }

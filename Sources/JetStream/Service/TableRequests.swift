@@ -139,7 +139,6 @@ extension JetStreamService {
       request.isRepeatedCreate = true
       loops[0].hand(request, to: handle)
     case .create(let configuration):
-      try refuseUnsupported(configuration)
       try refuseUnserved(name, in: account)
       let stream = MetaLog.Stream(
         account: account.account.name, identifier: table.nextIdentifier,
@@ -161,13 +160,6 @@ extension JetStreamService {
     } else {
       table.nextIdentifier += kind == .created ? 1 : 0
       done()
-    }
-  }
-
-  /// What is checked and stored like everything else, but not carried out by this server.
-  func refuseUnsupported(_ configuration: StreamConfiguration) throws(JetStreamError) {
-    if configuration.mirror != nil || !configuration.sources.isEmpty {
-      throw .streamCreate("mirrors and sources are not supported by this server yet")
     }
   }
 
@@ -206,7 +198,6 @@ extension JetStreamService {
       account.stream(named: name).map { account.consumers(of: $0, violating: limits) } ?? []
     }
     guard let handle = account.stream(named: name) else { throw .streamNotFound }
-    try refuseUnsupported(new)
     account.withLock { handle.configuration = new }
     let stream = MetaLog.Stream(
       account: account.account.name, identifier: handle.identifier, created: handle.created, configuration: new)

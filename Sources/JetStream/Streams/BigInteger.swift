@@ -53,6 +53,13 @@ struct BigInteger: Equatable, CustomStringConvertible {
     return result
   }
 
+  static prefix func - (number: BigInteger) -> BigInteger {
+    var result = number
+    result.isNegative.toggle()
+    result.normalize()
+    return result
+  }
+
   private mutating func normalize() {
     while groups.last == 0 { groups.removeLast() }
     if groups.isEmpty { isNegative = false }

@@ -7,6 +7,8 @@ struct CounterInFlight {
   var value: String
   /// The value of `Nats-Counter-Sources`, if there is one.
   var sources: String?
+  /// What `Nats-Incr` is to say instead of what the source's message says.
+  var increment: String?
   var sequence: UInt64 = 0
 
   func at(_ sequence: UInt64) -> CounterInFlight {
@@ -52,6 +54,22 @@ enum Counter {
     return streams.isEmpty ? .some(nil) : String(decoding: sorted(streams).json(), as: UTF8.self)
   }
 
+  /// Sets the value of a source's subject and returns what it was, which is empty for a new one.
+  static func replace(_ value: String, of subject: String, from stream: String, in sources: inout String?) -> String {
+    var streams: [String: [String: JSONValue]] = [:]
+    if let sources, case .object(let object)? = try? JSONValue(parsing: sources) {
+      for member in object.members {
+        guard case .object(let subjects) = member.value else { continue }
+        for subject in subjects.members { streams[member.key, default: [:]][subject.key] = subject.value }
+      }
+    }
+    let previous = streams[stream]?[subject]
+    streams[stream, default: [:]][subject] = .string(value)
+    sources = String(decoding: sorted(streams.mapValues(sorted)).json(), as: UTF8.self)
+    if case .string(let text)? = previous { return text }
+    return ""
+  }
+
   private static func sorted(_ members: [String: JSONValue]) -> JSONValue {
     var object = JSONObject()
     for (key, value) in members.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
@@ -81,11 +99,31 @@ extension StreamRules {
       return nil
     }
     var counter = try counter(of: draft.subject)
-    counter.value = ((BigInteger(counter.value) ?? BigInteger()) + increment).description
+    counter.increment = nil
+    var change = increment
+    if draft.flags.contains(.isSourced) {
+      change = try takeOver(draft, headers, in: &counter)
+      counter.increment = change.description
+    }
+    counter.value = ((BigInteger(counter.value) ?? BigInteger()) + change).description
     // {"val":"..."}
     let size = draft.header.count + counter.value.utf8.count + 10
     if size > setup.maximumPayload { throw .refused(.streamMessageExceedsMaximum) }
     return counter
+  }
+
+  /// A source's counter stands at the value in its message: what it has grown by since the last one counts here
+  /// (FEATURES 5.070).
+  private func takeOver(
+    _ draft: Draft, _ headers: PublishHeaders, in counter: inout CounterInFlight
+  ) throws(Rejection) -> BigInteger {
+    guard let field = headers.streamSource, let mark = SourceMark(field), let text = Counter.value(in: draft.payload)
+    else { throw .refused(.messageCounterBroken) }
+    let value = BigInteger(text) ?? BigInteger()
+    let stream = String(decoding: mark.stream, as: UTF8.self)
+    let subject = String(decoding: mark.subject ?? draft.subject, as: UTF8.self)
+    let previous = Counter.replace(value.description, of: subject, from: stream, in: &counter.sources)
+    return value + -(BigInteger(previous) ?? BigInteger())
   }
 
   private func counter(of subject: UnsafeRawBufferPointer) throws(Rejection) -> CounterInFlight {

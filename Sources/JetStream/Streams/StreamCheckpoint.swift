@@ -2,14 +2,14 @@
 // endian.
 
 extension StreamRules {
-  /// The second is for a stream that was purged.
-  private static let checkpointVersions: ClosedRange<UInt8> = 1...2
+  /// Version 1 knows no sources, and not whether everything was purged once.
+  private static let checkpointVersion: UInt8 = 2
 
   /// What the store does not hold: message identifiers, times of schedules. Goes into the store's checkpoint, together
   /// with the sequence of the last applied entry.
   public func checkpointState() -> [UInt8] {
     var writer = CheckpointWriter()
-    writer.bytes.append(hasBegun ? 2 : 1)
+    writer.bytes.append(Self.checkpointVersion)
     writer.append(proposedSequence)
     writer.append(lastMessageID)
     writer.append(UInt64(schedules.schedules.count))
@@ -17,6 +17,17 @@ extension StreamRules {
       writer.append(subject)
       writer.append(schedule.sequence)
       writer.append(UInt64(bitPattern: schedule.time))
+    }
+    writer.append(hasBegun ? 1 : 0)
+    let positions = sourcePositions.parts
+    writer.append(sourcePositions.isComplete ? 1 : 0)
+    writer.append(UInt64(positions.count))
+    for (stream, selection, position) in positions {
+      writer.append(stream)
+      writer.append(selection)
+      writer.append(position.sequence)
+      writer.append(position.storedSequence)
+      writer.append(position.identity)
     }
     duplicates.forEach { id, sequence, timestamp in
       writer.append(Array(id))
@@ -33,7 +44,7 @@ extension StreamRules {
   @discardableResult
   public mutating func restore(_ state: [UInt8]) -> Bool {
     var reader = CheckpointReader(rest: state[...])
-    guard let version = reader.byte(), Self.checkpointVersions.contains(version), let sequence = reader.number(),
+    guard let version = reader.byte(), (1...Self.checkpointVersion).contains(version), let sequence = reader.number(),
       let last = reader.array(), let count = reader.number()
     else { return false }
     var schedules = ScheduleTable()
@@ -45,6 +56,24 @@ extension StreamRules {
       let isUnderWay = Int64(bitPattern: time) == .max
       schedules.set(subject, sequence: sequence, time: isUnderWay ? 0 : Int64(bitPattern: time))
     }
+    var positions = SourcePositions()
+    positions.isComplete = true
+    var hasBegun = false
+    if version >= 2 {
+      guard let begun = reader.number(), let isComplete = reader.number(), let count = reader.number() else {
+        return false
+      }
+      hasBegun = begun != 0
+      positions.isComplete = isComplete != 0
+      for _ in 0..<count {
+        guard let stream = reader.array(), let selection = reader.array(), let sequence = reader.number(),
+          let stored = reader.number(), let identity = reader.array()
+        else { return false }
+        positions.append(
+          stream: stream, selection: selection,
+          position: SourcePositions.Position(sequence: sequence, storedSequence: stored, identity: identity))
+      }
+    }
     var duplicates = DuplicateTable()
     while !reader.rest.isEmpty {
       guard let id = reader.array(), let sequence = reader.number(), let timestamp = reader.number() else {
@@ -52,11 +81,12 @@ extension StreamRules {
       }
       id.withUnsafeBytes { duplicates.insert($0, sequence: sequence, timestamp: Int64(bitPattern: timestamp)) }
     }
-    hasBegun = version == 2
+    self.hasBegun = hasBegun
     proposedSequence = max(proposedSequence, sequence)
     lastMessageID = last
     self.schedules = schedules
     self.duplicates = duplicates
+    sourcePositions = positions
     return true
   }
 }

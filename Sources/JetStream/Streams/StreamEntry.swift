@@ -41,6 +41,8 @@ struct PutFlags: OptionSet {
   static let isCounter = PutFlags(rawValue: 1 << 11)
   /// Its `Nats-Schedule-Next` says when the schedule of its `Nats-Scheduler` goes off again.
   static let movesSchedule = PutFlags(rawValue: 1 << 12)
+  /// It comes from a source, which its `Nats-Stream-Source` names.
+  static let isSourced = PutFlags(rawValue: 1 << 13)
 }
 
 /// Flags of stored messages (`StoredMessage.flags`). Numbers are on disk: they never change.

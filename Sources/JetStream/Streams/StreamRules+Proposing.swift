@@ -191,10 +191,14 @@ extension StreamRules {
   // MARK: - Acceptance
 
   /// Gives the message its sequence and turns it into an entry.
+  ///
+  /// - Parameter place: where a mirror stores it.
   @discardableResult
-  mutating func accept(_ draft: Draft, now: Int64, output: inout StreamOutput) -> UInt64 {
-    proposedSequence += 1
-    proposedTimestamp = max(now, proposedTimestamp)
+  mutating func accept(
+    _ draft: Draft, at place: MirroredPlace? = nil, now: Int64, output: inout StreamOutput
+  ) -> UInt64 {
+    proposedSequence = place?.sequence ?? proposedSequence + 1
+    proposedTimestamp = place?.timestamp ?? max(now, proposedTimestamp)
     var draft = draft
     if !draft.messageID.isEmpty { draft.flags.insert(.hasMessageID) }
     output.entries.append(

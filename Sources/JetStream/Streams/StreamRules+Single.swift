@@ -114,6 +114,7 @@ extension StreamRules {
       payload = Array("{\"val\":\"\(counter.value)\"}".utf8)
       if let sources = counter.sources {
         var block = header ?? Array(draft.header)
+        if let increment = counter.increment { HeaderEditing.set("Nats-Incr", increment, in: &block) }
         HeaderEditing.set("Nats-Counter-Sources", sources, in: &block)
         header = block
       }

@@ -46,6 +46,8 @@ public struct StreamRules {
   var schedules = ScheduleTable()
   var atomicBatches = AtomicBatches()
   var fastBatches = FastBatches()
+  /// How far it has come with the streams that it copies from.
+  var sourcePositions = SourcePositions()
   /// Entries of an atomic batch whose last one is still to come.
   var stagedEntries: [[UInt8]] = []
   var isStaging: Bool { !stagedEntries.isEmpty }
@@ -62,6 +64,7 @@ public struct StreamRules {
     template = PublishAnswerTemplate(stream: setup.configuration.name, domain: setup.domain)
     proposedSequence = store.lastSequence
     proposedTimestamp = store.lastTimestamp
+    sourcePositions.isComplete = store.lastSequence == 0
     prepareTransforms()
   }
 

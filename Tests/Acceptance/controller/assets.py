@@ -8,15 +8,6 @@ from scene import Folder, start
 from suite import check, expect, wait_until
 
 
-def no_mirrors(context, server, admin):
-    folder = Folder(context)
-    folder.put("Stream", "copy", name="COPY", mirror={"name": "ORDERS"}, storage="file")
-    folder.put("Stream", "orders", name="ORDERS", subjects=["orders.>"], storage="file")
-    with start(context, server, folder) as controller:
-        wait_until(lambda: controller.lines("spec.mirror: mirrors and sources are not supported"), 10, "the refusal")
-        wait_until(lambda: admin.streams() == ["ORDERS"], 10, "the stream that is no mirror")
-
-
 def create(context, server, admin):
     folder = Folder(context)
     folder.put("Consumer", "a", streamName="ORDERS", durableName="mailer", ackPolicy="explicit", ackWait="30s")

@@ -39,6 +39,8 @@ typedef struct {
 static int server;
 static char *input;
 static size_t input_start, input_end;
+// This process's own: several may run at a time.
+static char inbox[32];
 static volatile sig_atomic_t asked_to_end;
 
 static void end(int number) {
@@ -100,7 +102,8 @@ static bool next_message(Message *message, int milliseconds) {
 static void connect_to(const char *port) {
   server = open_client(atoi(port), NULL);
   input = malloc(capacity);
-  send_text(server, "SUB _INBOX.s.> 1\r\n");
+  snprintf(inbox, sizeof inbox, "_INBOX.%d", (int)getpid());
+  send_text(server, "SUB %s.> 1\r\n", inbox);
 }
 
 static FILE *create(const char *path) {
@@ -136,8 +139,8 @@ static int publish(char **arguments) {
     size_t length = 0;
     for (int batch = 0; batch < 256 && sent < count && sent - answered < window; batch++, sent++) {
       fill(payload, size, sent);
-      length += (size_t)sprintf(frames + length, "PUB %s.%llu _INBOX.s.%llu %zu\r\n", prefix,
-                                (unsigned long long)(sent % subjects), (unsigned long long)sent, size);
+      length += (size_t)sprintf(frames + length, "PUB %s.%llu %s.%llu %zu\r\n", prefix,
+                                (unsigned long long)(sent % subjects), inbox, (unsigned long long)sent, size);
       memcpy(frames + length, payload, size);
       memcpy(frames + length + size, "\r\n", 2);
       length += size + 2;
@@ -161,7 +164,7 @@ static int publish(char **arguments) {
           snprintf(refusal, sizeof refusal, "%.*s", (int)message.payload_length, message.payload);
         continue;
       }
-      Promise promise = {strtoull(message.subject + strlen("_INBOX.s."), NULL, 10), sequence};
+      Promise promise = {strtoull(message.subject + strlen(inbox) + 1, NULL, 10), sequence};
       fwrite(&promise, sizeof promise, 1, file);
       acknowledged++;
       last = now_seconds();
@@ -223,7 +226,7 @@ static int verify(char **arguments) {
     char request[128];
     int length = snprintf(request, sizeof request, "{\"seq\":%llu,\"batch\":%d}",
                           (unsigned long long)promises[place].sequence, batch);
-    send_text(server, "PUB $JS.API.DIRECT.GET.%s _INBOX.s.v %d\r\n%s\r\n", stream, length, request);
+    send_text(server, "PUB $JS.API.DIRECT.GET.%s %s.v %d\r\n%s\r\n", stream, inbox, length, request);
     bool any = false;
     for (;;) {
       Message message;
@@ -254,7 +257,8 @@ static int verify(char **arguments) {
 static void pull(const char *stream, const char *consumer, int batch, const char *options) {
   char request[128];
   int length = snprintf(request, sizeof request, "{\"batch\":%d%s}", batch, options);
-  send_text(server, "PUB $JS.API.CONSUMER.MSG.NEXT.%s.%s _INBOX.s.p %d\r\n%s\r\n", stream, consumer, length, request);
+  send_text(server, "PUB $JS.API.CONSUMER.MSG.NEXT.%s.%s %s.p %d\r\n%s\r\n", stream, consumer, inbox, length,
+            request);
 }
 
 // The stream's sequence in $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>...
@@ -276,8 +280,8 @@ static int consume(char **arguments) {
     if (outstanding == 0) pull(stream, consumer, outstanding = batch, ",\"expires\":1000000000");
     Message message;
     if (!next_message(&message, 4 * silence_milliseconds)) break;
-    if (strncmp(message.subject, "_INBOX.s.c.", 11) == 0) {
-      Promise promise = {0, strtoull(message.subject + 11, NULL, 10)};
+    if (strncmp(message.subject + strlen(inbox), ".c.", 3) == 0) {
+      Promise promise = {0, strtoull(message.subject + strlen(inbox) + 3, NULL, 10)};
       fwrite(&promise, sizeof promise, 1, file);
       confirmed++;
       last = now_seconds();
@@ -288,7 +292,7 @@ static int consume(char **arguments) {
       received++;
       outstanding--;
       char line[256];
-      int length = snprintf(line, sizeof line, "PUB %s _INBOX.s.c.%llu 4\r\n+ACK\r\n", message.reply,
+      int length = snprintf(line, sizeof line, "PUB %s %s.c.%llu 4\r\n+ACK\r\n", message.reply, inbox,
                             (unsigned long long)delivered_sequence(message.reply));
       if (send(server, line, (size_t)length, MSG_NOSIGNAL) != length) break;
     }

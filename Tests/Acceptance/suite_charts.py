@@ -38,7 +38,7 @@ def tests(context):
     try:
         results = render(folder)
     except (suite.Missing, suite.Failure) as problem:
-        return [suite.Test("the charts render", lambda: failing(problem))]
+        return [suite.Test("the charts render", lambda problem=problem: failing(problem))]
     found = [suite.Test(name, lambda problems=problems: check(not problems, "\n".join(problems)))
              for name, problems in results.items()]
     configurations = Configurations(context, folder)

@@ -2,14 +2,12 @@
 import difflib
 import gzip
 import json
-import os
 import re
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
-import tempfile
 import threading
 import time
 import urllib.error
@@ -20,7 +18,6 @@ import certificates
 import operations_jetstream
 import servers
 import suite
-import suite_commandline
 from suite import check, expect
 from suite_commandline import execute, greeting, is_real_nats_server, temporary
 

@@ -1,3 +1,4 @@
+import Broker
 import Bytes
 import Crypto
 import JSON
@@ -169,6 +170,6 @@ extension OriginAnswer {
       deliveredStream = sequences["stream_seq"]?.uint64 ?? 0
     }
     pending = object["num_pending"]?.uint64 ?? 0
-    identity = header.isEmpty ? "" : headerValue("Nats-Stream-Identity", in: header) ?? ""
+    identity = header.isEmpty ? "" : HeaderBlock.value(of: "Nats-Stream-Identity", in: header) ?? ""
   }
 }

@@ -256,10 +256,10 @@ final class UpstreamRunner {
       return
     }
     let fields = message.bodyBytes
-    let last = headerValue("Nats-Last-Consumer", in: fields).flatMap { UInt64($0) } ?? 0
+    let last = HeaderBlock.value(of: "Nats-Last-Consumer", in: fields).flatMap { UInt64($0) } ?? 0
     if machine.heartbeat(lastConsumer: last, now: now) {
       restart(machine.restart(now: now, random: random))
-    } else if let stalled = headerValue("Nats-Consumer-Stalled", in: fields), !stalled.isEmpty {
+    } else if let stalled = HeaderBlock.value(of: "Nats-Consumer-Stalled", in: fields), !stalled.isEmpty {
       answerFlow(Array(stalled.utf8))
     }
   }

@@ -14,7 +14,6 @@ import certificates
 import scene
 import servers
 import suite
-from assets import refused
 from scene import Admin, Controller, Folder, run, start
 from suite import check, expect, wait_until
 

@@ -1,5 +1,6 @@
 import JetStreamAPI
 import S2
+import StorageSimulation
 import Testing
 
 @testable import JetStream
@@ -156,7 +157,7 @@ import Testing
 
   /// Changed, cut and mixed backups give an error or some items, and nothing else.
   @Test(arguments: 0..<9) func damagedBackupsAreAnError(_ seed: UInt64) throws {
-    var random = SeededGenerator(seed)
+    var random = SeededGenerator(seed: seed)
     let name = ["2.15-file", "2.10-file", "2.9-file"][Int(seed % 3)]
     var stream = S2Reader()
     stream.append(try BackupSamples.recorded(name))

@@ -1,3 +1,4 @@
+import StorageSimulation
 import Testing
 
 @testable import JetStream
@@ -19,7 +20,7 @@ import Testing
   }
 
   @Test(arguments: 0..<20) func piecesMakeNoDifference(_ seed: UInt64) {
-    var random = SeededGenerator(seed)
+    var random = SeededGenerator(seed: seed)
     let bytes = (0..<Int.random(in: 0...300, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
     let key = (0..<32).map { _ in UInt8.random(in: 0...255, using: &random) }
     var whole = HighwayHash(key: key)

@@ -1,3 +1,4 @@
+import StorageSimulation
 import Testing
 
 @testable import JetStream
@@ -49,7 +50,7 @@ import Testing
   }
 
   @Test(arguments: 0..<6) func changedFilesDoNoHarm(_ seed: UInt64) {
-    var random = SeededGenerator(seed)
+    var random = SeededGenerator(seed: seed)
     for _ in 0..<500 {
       for file in [Self.index, Self.state, Self.stream] {
         var file = file

@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import JetStreamAPI
+import StorageSimulation
 import Testing
 
 @testable import JetStream
@@ -65,7 +66,7 @@ private struct CopyWorld {
   init(_ role: Upstream.Role, seed: UInt64) {
     self.role = role
     self.seed = seed
-    random = SeededGenerator(seed)
+    random = SeededGenerator(seed: seed)
     machine = UpstreamTests.machine(role)
   }
 

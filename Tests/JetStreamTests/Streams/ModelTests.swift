@@ -1,24 +1,10 @@
 import Foundation
 import JetStreamAPI
 import MessageStore
+import StorageSimulation
 import Testing
 
 @testable import JetStream
-
-/// A repeatable source of random numbers.
-struct SeededGenerator: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var value = state
-    value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-    return value ^ (value >> 31)
-  }
-}
 
 /// A stream as simple as it can be: every message is stored at once, every question looks at all messages.
 struct NaiveStream {
@@ -123,7 +109,7 @@ struct ModelTests {
   @Test("5.3 whatever is in flight, a stream answers and stores as one that stores at once", arguments: 0..<5)
   func againstModel(_ index: Int) throws {
     for seed in UInt64(1)...40 {
-      var random = SeededGenerator(seed * 31 + UInt64(index))
+      var random = SeededGenerator(seed: seed * 31 + UInt64(index))
       var stream = try TestStream { Self.configurations[index](&$0) }
       var model = NaiveStream(configuration: stream.rules.configuration)
       var expected: [String] = []

@@ -41,7 +41,7 @@ struct ReplayTests {
     "5.090, 5.096 entries applied again after a crash keep what they kept",
     arguments: configurations.indices, 0..<50 as Range<UInt64>)
   func replay(configuration number: Int, seed: UInt64) throws {
-    var random = StorageSimulation.SeededGenerator(seed: seed)
+    var random = SeededGenerator(seed: seed)
     let disk = SimulatedDisk(seed: seed)
     var stream = try TestStream(
       {
@@ -93,7 +93,7 @@ struct ReplayTests {
   }
 
   private func change(
-    _ stream: inout TestStream, _ random: inout StorageSimulation.SeededGenerator, _ released: inout Set<UInt64>,
+    _ stream: inout TestStream, _ random: inout SeededGenerator, _ released: inout Set<UInt64>,
     _ asked: inout Set<UInt64>
   ) throws {
     let subject = "s.\(Int.random(in: 0..<4, using: &random))"

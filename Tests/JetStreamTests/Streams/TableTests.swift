@@ -1,3 +1,4 @@
+import StorageSimulation
 import Testing
 
 @testable import JetStream
@@ -5,7 +6,7 @@ import Testing
 struct TableTests {
   @Test("5.060 identifiers are found as long as their window lasts, and forgotten after it", arguments: 1...4)
   func duplicateTable(_ seed: UInt64) {
-    var random = SeededGenerator(seed)
+    var random = SeededGenerator(seed: seed)
     var table = DuplicateTable()
     var model: [String: (sequence: UInt64, time: Int64)] = [:]
     let window: Int64 = 2000
@@ -29,7 +30,7 @@ struct TableTests {
 
   @Test("what is in flight is counted and found by subject", arguments: 1...4)
   func inFlight(_ seed: UInt64) {
-    var random = SeededGenerator(seed)
+    var random = SeededGenerator(seed: seed)
     var messages = InFlightMessages()
     var model: [(sequence: UInt64, subject: String)] = []
     for sequence in UInt64(1)...6000 {

@@ -59,13 +59,13 @@ public final class Logger: @unchecked Sendable {
 
   /// Throws when the destination cannot be used.
   public init(_ settings: Settings = Settings(), clock: any Clock = SystemClock()) throws {
+    sink = try Self.open(settings.destination)
     self.clock = clock
     self.settings = settings
     lock = .allocate(capacity: 1)
     lock.initialize(to: 0)
     isDebugOn = settings.debug
     isTraceOn = settings.trace
-    sink = try Self.open(settings.destination)
     layout = Self.layout(settings, sink)
     frame = Self.frame(settings)
     if let file = sink as? LogFile, file.isOverLimit { info("Rotating logfile...") }

@@ -19,7 +19,7 @@ import suite
 
 SAMPLE_SECONDS = 5
 # Caches and the heap's free memory go back when the load is over.
-REST_SECONDS, REST_MEGABYTES = 40, 64
+REST_SECONDS, REST_MEGABYTES = 40, 96
 PROCESSES = 3
 CONFIG = """
 http: "127.0.0.1:-1"

@@ -24,6 +24,7 @@ PROCESSES = 3
 CONFIG = """
 http: "127.0.0.1:-1"
 prof_port: {prof}
+debug: {debug}
 max_payload: 2MB
 tls {{ cert_file: "{folder}/server.pem", key_file: "{folder}/server.key" }}
 allow_non_tls: true
@@ -258,7 +259,8 @@ def soak(context):
     store, prof = server.folder / "js", servers.free_port()
 
     def configuration(b):
-        return CONFIG.format(folder=folder, store=store, prof=prof, b=b)
+        return CONFIG.format(
+            folder=folder, store=store, prof=prof, b=b, debug="true" if b == "disabled" else "false")
 
     server.write_config(configuration("enabled"))
     samples = []

@@ -350,7 +350,7 @@ def load(context):
         stop.set()
         thread.join()
         last = snapshot.answer["state"]["last_seq"]
-        suite.check(len(acknowledged) > max(3, seconds * 20),
+        suite.check(len(acknowledged) > max(3, seconds * 5),
                     f"only {len(acknowledged)} messages were published in {seconds:.2f} s")
         suite.check(slowest[0] < 2, f"a publisher waited {slowest[0]:.1f} s")
         suite.expect(client.must("STREAM.INFO.S")["state"]["last_seq"], acknowledged[-1], "the last sequence")

@@ -427,14 +427,14 @@ def connections(context, server, admin):
     public = pair.public_key.decode()
     extra = f"""
 accounts {{
-  ONE {{ jetstream: enabled, users: [{{user: one, password: "p1"}}] }}
+  ONE {{ jetstream: enabled, users: [{{user: one, password: "password-one"}}] }}
   TWO {{ jetstream: enabled, users: [{{nkey: "{public}"}}] }}
-  THREE {{ jetstream: enabled, users: [{{user: three, password: "p3"}}] }}
+  THREE {{ jetstream: enabled, users: [{{user: three, password: "password-three"}}] }}
 }}
 """
     with scene.jetstream(server.binary, context.folder, extra) as many:
         folder = Folder(context)
-        folder.put("Account", "one", name="one", servers=[many.url()], user={"user": "one", "password": "p1"})
+        folder.put("Account", "one", name="one", servers=[many.url()], user={"user": "one", "password": "password-one"})
         folder.put("Account", "two", name="two", servers=[many.url()], nkey={"seed": str(keys / "user.nk")})
         folder.put("Account", "wrong", name="wrong", servers=[many.url()], user={"user": "one", "password": "no"})
         folder.put("Account", "secret", name="secret", servers=[many.url()],
@@ -445,7 +445,7 @@ accounts {{
                    account="one")
         folder.put("Stream", "two", name="S", description="two", account="two")
         folder.put("Stream", "two-again", name="S2", account="two")
-        folder.put("Stream", "three", name="S", description="three", servers=[many.url(login="three:p3")])
+        folder.put("Stream", "three", name="S", description="three", servers=[many.url(login="three:password-three")])
         folder.put("Stream", "wrong", name="S", account="wrong")
         folder.put("Stream", "secret", name="S", account="secret")
         folder.put("Stream", "nobody", name="S", account="nobody")
@@ -459,18 +459,20 @@ accounts {{
             controller.wait("Stream nobody", "Errored", "spec.account: there is no Account default/nobody")
             controller.wait("Stream away", "Errored", "no connection to nats://127.0.0.1:1: ")
             expect(admin.stream("S")["description"], "default", "by flags")
-            for options, description in [({"user": "one", "password": "p1"}, "one"),
-                                         ({"user": "three", "password": "p3"}, "three"),
+            for options, description in [({"user": "one", "password": "password-one"}, "one"),
+                                         ({"user": "three", "password": "password-three"}, "three"),
                                          ({"nkeys_seed": str(keys / "user.nk")}, "two")]:
                 with Admin(many, **options) as other:
                     expect(other.stream("S")["description"], description, "the account's stream")
-            check("p3" not in controller.log() and "p1" not in controller.log(), "a password in the log")
+            for password in ("password-one", "password-three"):
+                check(password not in controller.log(), f"{password} is in the log")
             with open(f"/proc/{controller.process.pid}/cmdline", "rb") as line:
-                check(b"p3" not in line.read(), "a password on the command line")
+                check(b"password-three" not in line.read(), "a password on the command line")
             # Two of account two share a connection: default, one, two, three, wrong, away.
             expect(controller.metric("nack_connections_configured"), 6, "connections")
             # The right password comes.
-            folder.put("Account", "wrong", name="wrong", servers=[many.url()], user={"user": "three", "password": "p3"})
+            folder.put("Account", "wrong", name="wrong", servers=[many.url()],
+                       user={"user": "three", "password": "password-three"})
             controller.wait("Stream wrong", "Ready")
 
 

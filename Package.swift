@@ -114,7 +114,7 @@ let package = Package(
     tests("FlagsTests", ["Flags"]),
     tests("JSONTests", ["JSON"]),
     tests("CryptoTests", ["Crypto"]),
-    tests("ReactorTests", ["Reactor", "Crypto", "CSystem"]),
+    tests("ReactorTests", ["Bytes", "Reactor", "Crypto", "CSystem"]),
     tests("ProfilingTests", ["Profiling"]),
     .target(name: "StorageSimulation", dependencies: ["Reactor"], path: "Tests/StorageSimulation"),
     tests("JournalTests", ["Journal", "Reactor", "CSystem", "StorageSimulation"]),

@@ -1,6 +1,7 @@
 import Bytes
 import CSystem
 import Glibc
+import Synchronization
 
 /// Where log lines go.
 public enum LogDestination: Sendable, Equatable {
@@ -25,8 +26,8 @@ public struct LogFailure: Error, CustomStringConvertible, Sendable {
 /// a thread of its own; what is more, or fails (a full disk, a closed pipe), is counted, and a line says how much was
 /// lost as soon as one can be written again.
 ///
-/// Invariant: everything mutable is guarded by `lock`, but the two level flags, which are read without it (a line more
-/// or less does no harm).
+/// Invariant: everything mutable is guarded by `lock`, but the two level flags, which are atomic (a line more or less
+/// does no harm).
 public final class Logger: @unchecked Sendable {
   public struct Settings: Sendable, Equatable {
     public var destination = LogDestination.standardError
@@ -54,18 +55,21 @@ public final class Logger: @unchecked Sendable {
   private var isDraining = false
   private var lostLines = 0
   private var lossReason = ""
-  public private(set) var isDebugOn: Bool
-  public private(set) var isTraceOn: Bool
+  private let debugFlag: Atomic<Bool>
+  private let traceFlag: Atomic<Bool>
+
+  public var isDebugOn: Bool { debugFlag.load(ordering: .relaxed) }
+  public var isTraceOn: Bool { traceFlag.load(ordering: .relaxed) }
 
   /// Throws when the destination cannot be used.
   public init(_ settings: Settings = Settings(), clock: any Clock = SystemClock()) throws {
+    sink = try Self.open(settings.destination)
     self.clock = clock
     self.settings = settings
     lock = .allocate(capacity: 1)
     lock.initialize(to: 0)
-    isDebugOn = settings.debug
-    isTraceOn = settings.trace
-    sink = try Self.open(settings.destination)
+    debugFlag = Atomic(settings.debug)
+    traceFlag = Atomic(settings.trace)
     layout = Self.layout(settings, sink)
     frame = Self.frame(settings)
     if let file = sink as? LogFile, file.isOverLimit { info("Rotating logfile...") }
@@ -148,8 +152,8 @@ public final class Logger: @unchecked Sendable {
     settings = new
     layout = Self.layout(new, sink)
     frame = Self.frame(new)
-    isDebugOn = new.debug
-    isTraceOn = new.trace
+    debugFlag.store(new.debug, ordering: .relaxed)
+    traceFlag.store(new.trace, ordering: .relaxed)
   }
 
   private func put(_ level: LogLevel, _ text: String) {

@@ -18,6 +18,7 @@ final class ServerProgram: @unchecked Sendable {
   private var plan: StartPlan
   /// What was read to get there.
   private var filesRead: Set<String>
+  private var signalSource: SignalSource?
   private var watch: ConfigurationWatch?
   private var profiling: ProfilingServer?
   private var profileURLs: [String] = []
@@ -54,7 +55,7 @@ final class ServerProgram: @unchecked Sendable {
 
   /// Serves until the end. Returns the exit code.
   func run() -> Int32 {
-    let source = SignalSource(Self.signals, loop: loops.loops[0]) { [unowned self] in received($0) }
+    signalSource = SignalSource(Self.signals, loop: loops.loops[0]) { [unowned self] in received($0) }
     server.reloadRequested = { [unowned self] in try reloadNow() }
     let files = RunFiles(disk: disk, options: options)
     do {
@@ -74,7 +75,6 @@ final class ServerProgram: @unchecked Sendable {
     profiling?.stop()
     RunFiles(disk: disk, options: self.options).removePorts(logger)
     logger.flush()
-    _ = source
     return 0
   }
 

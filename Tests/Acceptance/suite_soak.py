@@ -18,10 +18,13 @@ import servers
 import suite
 
 SAMPLE_SECONDS = 5
+# Caches and the heap's free memory go back when the load is over.
+REST_SECONDS, REST_MEGABYTES = 40, 96
 PROCESSES = 3
 CONFIG = """
 http: "127.0.0.1:-1"
 prof_port: {prof}
+debug: {debug}
 max_payload: 2MB
 tls {{ cert_file: "{folder}/server.pem", key_file: "{folder}/server.key" }}
 allow_non_tls: true
@@ -256,7 +259,8 @@ def soak(context):
     store, prof = server.folder / "js", servers.free_port()
 
     def configuration(b):
-        return CONFIG.format(folder=folder, store=store, prof=prof, b=b)
+        return CONFIG.format(
+            folder=folder, store=store, prof=prof, b=b, debug="true" if b == "disabled" else "false")
 
     server.write_config(configuration("enabled"))
     samples = []
@@ -286,7 +290,9 @@ def soak(context):
                 counts[name] = counts.get(name, 0) + count
         for process in processes:
             process.join(60)
-        time.sleep(SAMPLE_SECONDS)
+        rest = time.monotonic()
+        while time.monotonic() - rest < REST_SECONDS and server.resident_kilobytes() >> 10 > REST_MEGABYTES:
+            time.sleep(1)
         samples.append(sample(server, store, url, prof))
         print(f"     at rest  {samples[-1]}\n     {counts}", flush=True)
         judge(samples, counts)
@@ -306,6 +312,7 @@ def judge(samples, counts):
         suite.check(after <= before + slack, f"{key} grows: {before} in the first half, {after} in the second")
     end, start = samples[-1], samples[0]
     suite.check(end["connections"] <= 2, f"{end['connections']} connections at rest")
+    suite.check(end["rss"] <= REST_MEGABYTES, f"{end['rss']} MiB resident at rest")
     suite.check(end["descriptors"] <= start["descriptors"] + 60, f"descriptors at rest: {end['descriptors']}")
     for job in ("core", "connections", "streams", "consumers", "values", "pulls", "vanishing", "direct", "purges",
                 "bulk", "large", "memory"):

@@ -79,7 +79,7 @@ extension Worker {
   @inline(__always)
   public func publish(_ message: Message, in account: Account) -> Bool {
     let scope = account.openScope.unsafelyUnwrapped.state
-    if server.logger.isTraceOn || scope.pointee.traceFlag.pointee != 0 { return publishTraced(message, in: account) }
+    if server.logger.isTraceOn || scope.tracesByHeader { return publishTraced(message, in: account) }
     let saved = passage
     passage = Passage()
     defer { passage = saved }

@@ -344,6 +344,7 @@ extension SystemServices {
       var count = 0
       if Subject.isLiteral(subject) {
         var result = MatchResult()
+        defer { result.destroy() }
         account.index.match(subject, into: &result)
         if queue == nil { count += (0..<result.plainCount).count { counts(result.plain[$0]) } }
         for group in 0..<result.groupCount {

@@ -7,8 +7,9 @@ import Reactor
 /// for ever, and stop everything when it is full. They are applied, before those that the journal has, by the next start
 /// that can open the stream; after its next checkpoint the file is removed.
 ///
-/// The file holds records, each behind 24 bytes: CRC-32C of what follows, length of the payload, sequence, kind. One
-/// thread at a time.
+/// The file holds records, each behind 24 bytes: CRC-32C of what follows, length of the payload, sequence, kind. What is
+/// added gathers in a second file until `finish`: a start reads records that are not certain to be durable before it has
+/// made them so, and a sequence that was not durable may be used again. One thread at a time.
 final class AsideFile {
   private static let headBytes = 24
   private static let bufferBytes = 256 << 10
@@ -22,6 +23,9 @@ final class AsideFile {
   /// Behind the last record something stands that is none.
   private(set) var isDamaged = false
   private var end = 0
+  /// What was added.
+  private var gathered: (any DiskFile)?
+  private var gatheredBytes = 0
   private var buffer: [UInt8] = []
 
   /// Opens the file, with `creating` a missing one too; otherwise nil when there is none.
@@ -92,18 +96,47 @@ final class AsideFile {
     if buffer.count >= Self.bufferBytes { try flush() }
   }
 
+  private var gatheringPath: String { path + ".new" }
+
   private func flush() throws {
-    try buffer.withUnsafeBytes { try file.writeAll($0, at: end) }
-    end += buffer.count
+    let target: any DiskFile
+    if let gathered {
+      target = gathered
+    } else {
+      target = try disk.open(gatheringPath, creating: 0o600)
+      try target.resize(to: 0)
+      gathered = target
+    }
+    try buffer.withUnsafeBytes { try target.writeAll($0, at: gatheredBytes) }
+    gatheredBytes += buffer.count
     buffer.removeAll(keepingCapacity: true)
   }
 
-  /// Makes what was added durable.
+  /// Makes what was added part of the file, durably. The journal has it durably.
   func finish() throws {
     try flush()
     // What a crash left of an earlier attempt.
     try file.resize(to: end)
+    try copyGathered()
     try file.synchronizeData()
+    try disk.remove(gatheringPath)
     try disk.synchronizeDirectory(directory)
+    gathered = nil
+    gatheredBytes = 0
+  }
+
+  private func copyGathered() throws {
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.bufferBytes, alignment: 16)
+    defer { memory.deallocate() }
+    var done = 0
+    while done < gatheredBytes {
+      let part = UnsafeMutableRawBufferPointer(rebasing: memory[..<min(memory.count, gatheredBytes - done)])
+      guard try gathered!.readAll(into: part, at: done) == part.count else {
+        throw SystemError("read \(gatheringPath)", code: EIO)
+      }
+      try file.writeAll(UnsafeRawBufferPointer(part), at: end)
+      done += part.count
+      end += part.count
+    }
   }
 }

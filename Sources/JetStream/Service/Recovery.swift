@@ -43,8 +43,9 @@ extension JetStreamService {
       for runner in runners.values { runner.mayHaveLost = true }
       recovery.skipDamage()
     }
-    aside.finish()
     let journal = try recovery.start()
+    // Now all of it is durable in the journal.
+    aside.finish()
     begin(journal)
     for owner in retired.union(aside.owners) { journal.release(owner: owner, through: .max) }
     for problem in aside.problems { server.logger.error("JetStream: \(problem)") }

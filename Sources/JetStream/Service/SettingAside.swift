@@ -31,7 +31,7 @@ struct AsideRecords {
     }
   }
 
-  /// Makes them durable.
+  /// Makes them durable; the journal has started.
   mutating func finish() {
     for (owner, file) in files {
       do { try file.finish() } catch { fail(owner, error) }

@@ -20,8 +20,8 @@ import Testing
     return file.map { ($0, seen) }
   }
 
-  static func disk() throws -> SimulatedDisk {
-    let disk = SimulatedDisk(seed: 1)
+  static func disk(seed: UInt64 = 1) throws -> SimulatedDisk {
+    let disk = SimulatedDisk(seed: seed)
     for path in ["/d", "/d/jetstream", "/d/jetstream/aside"] { try disk.makeDirectory(path, mode: 0o700) }
     for path in ["/", "/d", "/d/jetstream"] { try disk.synchronizeDirectory(path) }
     return disk
@@ -55,8 +55,7 @@ import Testing
   }
 
   @Test(arguments: 0..<20) func `after a power failure what was finished is there, and goes on`(_ seed: UInt64) throws {
-    let disk = try Self.disk()
-    disk.random = SeededGenerator(seed: seed)
+    let disk = try Self.disk(seed: seed)
     let (file, _) = try #require(try Self.open(disk))
     try Self.add(file, 1...10)
     try file.finish()

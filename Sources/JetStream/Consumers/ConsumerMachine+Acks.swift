@@ -101,7 +101,7 @@ extension ConsumerMachine {
     if let delay {
       unqueue(place)
       let wait = ackWait(deliveries: state.pending[place].deliveries)
-      move(place, to: now &+ delay &- wait)
+      move(place, to: now.later(by: delay).later(by: -wait))
     } else if !state.pending[place].flags.contains(.queued), !exhaust(place, port: port) {
       queue(place)
     }
@@ -157,7 +157,7 @@ extension ConsumerMachine {
     let entry = state.pending[place]
     let wait = ackWait(deliveries: entry.deliveries)
     guard wait > 0 else { return }
-    deadlines.insert(DeadlineHeap.Element(deadline: entry.timestamp &+ wait, sequence: entry.sequence))
+    deadlines.insert(DeadlineHeap.Element(deadline: entry.timestamp.later(by: wait), sequence: entry.sequence))
     if deadlines.count > 256 + 2 * state.pending.count {
       let machine = self
       deadlines.filter { machine.place(of: $0) != nil }
@@ -169,7 +169,7 @@ extension ConsumerMachine {
     guard let place = state.pending.find(element.sequence) else { return nil }
     let entry = state.pending[place]
     guard entry.flags.contains(.irregular), !entry.flags.contains(.queued),
-      entry.timestamp &+ ackWait(deliveries: entry.deliveries) == element.deadline
+      entry.timestamp.later(by: ackWait(deliveries: entry.deliveries)) == element.deadline
     else { return nil }
     return place
   }

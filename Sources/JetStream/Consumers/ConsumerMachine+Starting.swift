@@ -32,7 +32,7 @@ extension ConsumerMachine {
     if configuration.flowControl { flow.start() }
     pace.setRate(bitsPerSecond: configuration.rateLimit, burst: identity.largestMessage, now: now)
     if configuration.replayPolicy == .original { pace.replayThrough = port.bounds().last }
-    if configuration.heartbeat > 0, isPush { nextHeartbeat = now + configuration.heartbeat }
+    if configuration.heartbeat > 0, isPush { nextHeartbeat = now.later(by: configuration.heartbeat) }
     if isPush { isActive = configuration.deliverSubject.withBytes { port.hasInterest($0) } }
     setInactiveThreshold(port, now: now)
     setPauseEnd(now: now)
@@ -95,11 +95,11 @@ extension ConsumerMachine {
     if threshold <= 0 {
       inactiveThreshold = 0
     } else if isDefault || configuration.isPull {
-      inactiveThreshold = threshold + 100_000_000 + Int64(port.random() % 900) * 1_000_000
+      inactiveThreshold = threshold.later(by: 100_000_000 + Int64(port.random() % 900) * 1_000_000)
     } else {
       inactiveThreshold = threshold
     }
-    inactivityDue = inactiveThreshold > 0 && !(isPush && isActive) ? now + inactiveThreshold : .max
+    inactivityDue = inactiveThreshold > 0 && !(isPush && isActive) ? now.later(by: inactiveThreshold) : .max
   }
 
   mutating func setPauseEnd(now: Int64) {

@@ -174,7 +174,7 @@ final class ConsumerRunner: ConsumerPort {
     timerDue = due
     guard due < .max else { return }
     // Not weak: what was ever held weakly is counted slowly for ever. `end` cancels the timer.
-    timer = worker.loop.schedule(afterNanoseconds: max(0, due - now)) { [unowned self] in
+    timer = worker.loop.schedule(afterNanoseconds: due.wait(from: now)) { [unowned self] in
       timer = nil
       timerDue = .max
       loop.schedule(self)

@@ -185,6 +185,25 @@ extension ConsumerMachine {
     return true
   }
 
+  func pendingEntry(_ sequence: UInt64) -> PendingEntry? { state.pending.find(sequence).map { state.pending[$0] } }
+
+  /// The message of what was pending is gone from the stream; the entry may have been settled already.
+  mutating func lose(_ entry: PendingEntry, port: some ConsumerPort, now: Int64) {
+    if let place = state.pending.find(entry.sequence) {
+      lose(place, port: port, now: now)
+    } else {
+      publishLoss(of: entry, port)
+    }
+  }
+
+  private func publishLoss(of entry: PendingEntry, _ port: some ConsumerPort) {
+    port.publish(
+      .terminated(
+        consumerSequence: entry.consumerSequence, streamSequence: entry.sequence,
+        // nats-server counts only the repetitions of one that was repeated.
+        deliveries: UInt64(max(entry.deliveries, 2) - 1), reason: ConsumerAdvisory.deletedReason))
+  }
+
   /// The message of an entry is gone from the stream.
   mutating func lose(_ place: Int, port: some ConsumerPort, now: Int64) {
     let entry = state.pending[place]
@@ -192,10 +211,6 @@ extension ConsumerMachine {
     state.settle(entry.sequence)
     delta.settle(entry.sequence)
     lastAcknowledged = now
-    port.publish(
-      .terminated(
-        consumerSequence: entry.consumerSequence, streamSequence: entry.sequence,
-        // nats-server counts only the repetitions of one that was repeated.
-        deliveries: UInt64(max(entry.deliveries, 2) - 1), reason: ConsumerAdvisory.deletedReason))
+    publishLoss(of: entry, port)
   }
 }

@@ -107,8 +107,10 @@ final class ConsumerRunner: ConsumerPort {
     let subject = purge.subject.isEmpty ? ">" : String(decoding: purge.subject, as: UTF8.self)
     let filters = machine.filters
     let wantsAll = filters.isEmpty || filters.contains { Subject.isSubset(subject, of: $0) }
+    // As nats-server: whoever waits for the acknowledgement of a single message hears of its end after the purge.
+    let lost = wantsAll ? purge.single.flatMap { machine.pendingEntry($0) } : nil
     if let single = purge.single {
-      if wantsAll { machine.removed(single, matches: true, port: self, now: now) }
+      if wantsAll, lost == nil { machine.removed(single, matches: true, port: self, now: now) }
     } else if purge.count > 0 {
       machine.countUndelivered(self)
     }
@@ -117,6 +119,7 @@ final class ConsumerRunner: ConsumerPort {
     } else if wantsAll {
       machine.purged(port: self, now: now)
     }
+    if let lost { machine.lose(lost, port: self, now: now) }
     loop.schedule(self)
   }
 

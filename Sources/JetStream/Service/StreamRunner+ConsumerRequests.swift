@@ -49,13 +49,13 @@ extension StreamRunner {
       // Who listens to a new deliver subject is found out later.
       let wasBound = existing.machine.isActive && existing.machine.configuration.isPush
       change(existing, to: configuration)
+      existing.isWaiting = true
       guard losesInterest else {
         var info = information(existing)
         info.isPushBound = wasBound
         answerUpdate(existing, info, request)
         return
       }
-      existing.isWaiting = true
       loop.afterEverythingInFlight { [self] in
         // What was pending and goes with the filters is told of later.
         var info = information(existing)
@@ -64,8 +64,6 @@ extension StreamRunner {
         info.pendingCount = information(existing).pendingCount
         info.isPushBound = wasBound
         answerUpdate(existing, info, request)
-        existing.isWaiting = false
-        loop.schedule(existing)
       }
     }
   }
@@ -108,6 +106,8 @@ extension StreamRunner {
     loop.afterEverythingInFlight { [self] in
       request.answer(answer, header: identityHeader(of: consumer), on: loop)
       consumer.machine.publishPauseIfPaused(consumer, now: consumer.now)
+      consumer.isWaiting = false
+      loop.schedule(consumer)
     }
   }
 

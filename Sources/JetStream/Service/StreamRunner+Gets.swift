@@ -157,8 +157,11 @@ extension StreamRunner {
     }
     // No message has the empty subject.
     let subjects = wanted.multiLast.filter { !$0.isEmpty }
-    let found = subjects.isEmpty ? [] : try store.lastPerSubject(
-      SubjectFilters(subjects), through: through, limit: MessageGetRequest.maximumMultiLast)
+    let found =
+      subjects.isEmpty
+      ? []
+      : try store.lastPerSubject(
+        SubjectFilters(subjects), through: through, limit: MessageGetRequest.maximumMultiLast)
     guard var sequences = found else {
       sendStatus("NATS/1.0 413 Too Many Results\r\n\r\n", to: reply)
       return

@@ -378,7 +378,8 @@ final class StreamRunner: @unchecked Sendable {
     var next = store.firstSequence
     if !purge.subject.isEmpty, store.messages > 0 {
       let filters = SubjectFilters(bytes: [purge.subject])
-      next = reading { () throws(StoreError) in try store.next(from: next, matching: filters) }?.sequence
+      next =
+        reading { () throws(StoreError) in try store.next(from: next, matching: filters) }?.sequence
         ?? store.lastSequence + 1
     }
     for consumer in consumers.values { consumer.purged(purge, next: next) }

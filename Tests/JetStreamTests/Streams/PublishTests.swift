@@ -58,7 +58,8 @@ struct PublishTests {
   @Test("5.063 to 5.065 expected sequences are cut to 64 bits")
   func largeExpectations() throws {
     var stream = try TestStream()
-    #expect(try stream.publish("s.a", "1", [("Nats-Expected-Last-Sequence", "18446744073709551616")]).contains(":1}"))
+    let first = try stream.publish("s.a", "1", [("Nats-Expected-Last-Sequence", "18446744073709551616")])
+    #expect(first == #"{"stream":"S","seq":1}"#)
     let answer = try stream.publish("s.a", "2", [("Nats-Expected-Last-Subject-Sequence", "18446744073709551617")])
     #expect(answer == #"{"stream":"S","seq":2}"#)
   }
@@ -69,8 +70,10 @@ struct PublishTests {
       $0.allowMessageCounter = true
       $0.maximumMessageSize = 5
     }
-    #expect(errorNumber(try stream.publish("s.a", "123456")) == 10054)
-    #expect(errorNumber(try stream.publish("s.a", "1")) == 10169)
+    let large = try stream.publish("s.a", "123456")
+    #expect(errorNumber(large) == 10054)
+    let small = try stream.publish("s.a", "1")
+    #expect(errorNumber(small) == 10169)
   }
 
   @Test("5.096 a stream that was purged shows where it begins, also after a restart")
@@ -83,7 +86,8 @@ struct PublishTests {
     _ = try stream.purge()
     #expect(stream.rules.hasBegun)
     var again = try TestStream()
-    #expect(again.rules.restore(stream.rules.checkpointState()))
+    let isRestored = again.rules.restore(stream.rules.checkpointState())
+    #expect(isRestored)
     #expect(again.rules.hasBegun)
   }
 

@@ -224,7 +224,7 @@ def consumer_configurations(seed):
     make.add(f"a?{make.number(2, 6)} a.{{n}} message {{n}}")
     if make.chance(0.5):
         make.add("a? a.1 again")
-    known = {}
+    known, filtered = {}, set()
     for _ in range(make.number(5, 12)):
         name = make.pick(["c", "c", "c", "d", "e"])
         odd = make.pick([0, 0, 0.05, 0.3])
@@ -249,6 +249,11 @@ def consumer_configurations(seed):
                 {"deliver_policy": '"by_start_time"', "opt_start_time": '"2020-01-01T00:00:00Z"'}])
         if make.chance(0.05):
             members[make.pick(["durable_name", "name"])] = make.pick(NAMES)
+        # A consumer that loses all filters is told of no new messages by nats-server, so that does not happen here.
+        if members.keys() & {"filter_subject", "filter_subjects"}:
+            filtered.add(name)
+        elif name in filtered:
+            members["filter_subject"] = '">"'
         if odd == 0 and (name not in known or make.chance(0.3)):
             known[name] = members
         inner = list(members.items())

@@ -18,11 +18,7 @@ extension ConsumerMachine {
       start(port: port, now: now)
       return
     }
-    let bounds = port.bounds()
-    // What is pending holds the ack floor where it is.
-    let isBehind =
-      state.pending.isEmpty ? state.ackFloor.stream + 1 < bounds.first : state.pending.first.sequence < bounds.first
-    if isBehind { raise(to: bounds.first) }
+    // What has left the stream meanwhile is found out when it is to be delivered.
     settleIn(port, now: now)
   }
 

@@ -108,7 +108,8 @@ final class ConsumerRunner: ConsumerPort {
     let filters = machine.filters
     let wantsAll = filters.isEmpty || filters.contains { Subject.isSubset(subject, of: $0) }
     // As nats-server: whoever waits for the acknowledgement of a single message hears of its end after the purge.
-    let lost = wantsAll ? purge.single.flatMap { machine.pendingEntry($0) } : nil
+    let isTold = wantsAll || Array(subject.utf8).withUnsafeBytes { matches($0) }
+    let lost = isTold ? purge.single.flatMap { machine.pendingEntry($0) } : nil
     if let single = purge.single {
       if wantsAll, lost == nil { machine.removed(single, matches: true, port: self, now: now) }
     } else if purge.count > 0 {

@@ -59,7 +59,6 @@ extension StreamRunner {
       loop.afterEverythingInFlight { [self] in
         // What was pending and goes with the filters is told of later.
         var info = information(existing)
-        rules.noteCleanup()
         releaseUnneeded()
         info.pendingCount = information(existing).pendingCount
         info.isPushBound = wasBound

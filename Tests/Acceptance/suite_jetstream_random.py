@@ -38,7 +38,7 @@ KINDS = [
     Kind("messages", publishing.messages, 160),
     Kind("messages and restarts", publishing.messages_and_restarts, 80, kills=True),
     Kind("consumers", consuming.consumers, 160),
-    Kind("consumers and restarts", consuming.consumers_and_restarts, 80, kills=True),
+    Kind("consumers and restarts", consuming.consumers_and_restarts, 80),
     Kind("oddities", asking.oddities, 160),
     Kind("push consumers", consuming.pushes, 80),
 ]

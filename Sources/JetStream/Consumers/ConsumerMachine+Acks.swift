@@ -208,8 +208,14 @@ extension ConsumerMachine {
   mutating func lose(_ place: Int, port: some ConsumerPort, now: Int64) {
     let entry = state.pending[place]
     unqueue(place)
-    state.settle(entry.sequence)
-    delta.settle(entry.sequence)
+    if configuration.ackPolicy.isCumulative {
+      // As an acknowledgement, it stands for those before.
+      settleThrough(
+        ConsumerState.Position(consumer: entry.consumerSequence, stream: entry.sequence), port: port)
+    } else {
+      state.settle(entry.sequence)
+      delta.settle(entry.sequence)
+    }
     lastAcknowledged = now
     publishLoss(of: entry, port)
   }

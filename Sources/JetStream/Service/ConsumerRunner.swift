@@ -115,7 +115,8 @@ final class ConsumerRunner: ConsumerPort {
     } else if purge.count > 0 {
       machine.countUndelivered(self)
     }
-    if purge.subject.isEmpty || filters.contains(where: { Subject.isSubset($0, of: subject) }) {
+    let wantsOnlyThat = !filters.isEmpty && filters.allSatisfy { Subject.isSubset($0, of: subject) }
+    if purge.subject.isEmpty || wantsOnlyThat {
       machine.purged(from: next, port: self, now: now)
     } else if wantsAll {
       machine.purged(port: self, now: now)

@@ -277,6 +277,7 @@ extension StreamRunner {
     consumer.settle()
     loop.schedule(consumer)
     loop.afterEverythingInFlight { [self] in
+      if configuration.retention == .interest { releaseUnneeded() }
       request.answerQuietly(answer, header: claimedIdentity(request) == nil ? [] : identityHeader, on: loop)
     }
   }

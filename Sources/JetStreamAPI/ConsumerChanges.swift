@@ -20,7 +20,10 @@ extension ConsumerCreateRequest {
     isBound: (_ subject: String) -> Bool
   ) throws(JetStreamError) -> ConsumerChange {
     var new = configuration
-    if let existing { new.pauseUntil = existing.configuration.pauseUntil }
+    if let existing {
+      new.pauseUntil = existing.configuration.pauseUntil
+      new.pauseUntilOffset = existing.configuration.pauseUntilOffset
+    }
     new.setStoredMetadata()
     try new.setDefaults(context, isPedantic: isPedantic)
     try new.check(context)
@@ -35,6 +38,7 @@ extension ConsumerCreateRequest {
         throw .consumerWQConsumerNotUnique
       }
       try existing.configuration.checkUpdate(to: new, isBound: isBound)
+      new.pauseUntilOffset = 0
       return .update(new)
     }
     if action == .update { throw .consumerDoesNotExist }

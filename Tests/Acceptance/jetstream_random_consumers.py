@@ -60,9 +60,10 @@ def create(make, name, members, action=""):
     return f"a? @CONSUMER.CREATE.S.{name} " + make.body(listed)
 
 
-def change(make, name, known):
+def change(make, name, known, changes_filters):
     members = dict(known.get(name, {"durable_name": f'"{name}"', "ack_policy": '"explicit"'}))
-    for field in make.random.sample(["filter_subject", "filter_subjects", "max_deliver", "max_ack_pending", "headers_only",
+    filters = ["filter_subject", "filter_subjects"] if changes_filters else []
+    for field in make.random.sample([*filters, "max_deliver", "max_ack_pending", "headers_only",
                                      "max_batch", "backoff", "description"], make.number(1, 2)):
         if field in members and make.chance(0.5):
             del members[field]
@@ -109,6 +110,8 @@ def consumers(seed, restarts=0):
     make.add("e sub $JS.EVENT.METRIC.>")
     members = stream(make)
     names = make.pick([["c"], ["c"], ["c", "d"], ["c", "d", "f"]])
+    # With other filters a consumer is not told any more of the end of what it got with the old ones.
+    changes_filters = not members.keys() & {"max_msgs", "max_msgs_per_subject", "allow_rollup_hdrs"} and make.chance(0.4)
     known, pulled = {}, 0
     if make.chance(0.5):
         make.add(f"a?{make.number(2, 5)} a.{{n}} message {{n}}")
@@ -141,20 +144,24 @@ def consumers(seed, restarts=0):
         elif kind < 50:
             # Those who wait are told of the end of nats-server, and natsd is killed.
             waiting = make.chance(0.25) and not restarts
-            make.add(f"{'a~' if waiting else 'a?'} @CONSUMER.MSG.NEXT.S.{name} {request(make, known, name, waiting)}")
+            body = request(make, known, name, waiting)
+            if restarts and "no_wait" not in body:
+                body = '{"batch":1,"no_wait":true}'
+            make.add(f"{'a~' if waiting else 'a?'} @CONSUMER.MSG.NEXT.S.{name} {body}")
             pulled += 2
         elif kind < 74:
             make.add(acknowledge(make, pulled, restarts))
         elif kind < 79:
             line = publishing.removal(make)
             # nats-server wakes nobody after a purge who waits because too much is pending.
-            if "PURGE" not in line or not any("max_ack_pending" in fields for fields in known.values()):
+            stalls = "PURGE" in line and any("max_ack_pending" in fields for fields in known.values())
+            if not stalls and not changes_filters:
                 make.add(line)
         elif kind < 83:
-            make.add(change(make, name, known))
+            make.add(change(make, name, known, changes_filters))
         elif kind < 86:
             make.add(consumer_request(make, name))
-        elif kind < 88:
+        elif kind < 88 and changes_filters:
             make.add(consumer(make, name, known))
         elif kind < 97:
             make.add(f"a? @CONSUMER.INFO.S.{name}")

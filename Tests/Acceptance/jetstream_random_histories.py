@@ -5,6 +5,7 @@ the clock within less than some hundred milliseconds."""
 import random
 
 SECOND, MINUTE, HOUR = 10 ** 9, 60 * 10 ** 9, 3600 * 10 ** 9
+LARGEST = 2 ** 63 - 1
 # What no member wants: of a wrong kind, out of range, of an odd form.
 ODD = ["null", '"x"', '""', "1", "0", "-1", "-2", "1.5", "1e3", "true", "false", "[]", "{}", '["a"]', '{"a":"b"}', '"5"',
        "9223372036854775807", "9223372036854775808", "-9223372036854775809", "18446744073709551615",
@@ -67,7 +68,7 @@ STREAM = {
     "max_consumers": [-1, 0, 1, 2, -2],
     "max_msgs": [-1, 0, 1, 2, 5, 10, -2],
     "max_bytes": [-1, 0, 100, 200, 1000, -2, 1, 10 ** 12],
-    "max_age": [0, HOUR, 99999999, -1, MINUTE, 60 * HOUR],
+    "max_age": [0, HOUR, 99999999, -1, MINUTE, 60 * HOUR, LARGEST],
     "max_msgs_per_subject": [-1, 0, 1, 2, 3, -2],
     "max_msg_size": [-1, 0, 10, 100, 1, -2, 2147483647, 2147483648],
     "discard": ['"old"', '"new"', '"x"', '"OLD"'],
@@ -131,9 +132,9 @@ CONSUMER = {
     "opt_start_time": ['"2020-01-01T00:00:00Z"', '"2020-01-01T00:00:00.123+02:00"', '"2060-01-01T00:00:00Z"', '"x"',
                        '"2020-01-01"', '"0001-01-01T00:00:00Z"'],
     "ack_policy": ['"none"', '"all"', '"explicit"', '"flow_control"', '"x"'],
-    "ack_wait": [0, MINUTE, HOUR, -1],
+    "ack_wait": [0, MINUTE, HOUR, -1, LARGEST],
     "max_deliver": [0, -1, 1, 3, -2],
-    "backoff": ["[]", "[60000000000]", "[60000000000,120000000000]", "[-1]", "[60000000000,0]", "null"],
+    "backoff": ["[]", "[60000000000]", "[60000000000,120000000000]", "[-1]", f"[{LARGEST}]", "[60000000000,0]", "null"],
     "filter_subject": FILTERS,
     "filter_subjects": ["[]", '["a.1","a.2"]', '["a.>"]', '["a.1","a.*"]', '[""]', '["a.1","a.1"]', '["a..b"]',
                         '["zz"]', '["b","a.1"]'],
@@ -149,8 +150,8 @@ CONSUMER = {
     "max_bytes": [0, 100, 1000, -1],
     "deliver_subject": ['"d"', '"d.1"', '"a.1"', '"*"', '"d..1"', '""', '"_INBOX.a.push"', '"d >"'],
     "deliver_group": ['"g"', '""', '"a.b"', '"g h"', '"*"'],
-    "idle_heartbeat": [0, 1, SECOND, 99999999, 100000000, -1, MINUTE],
-    "inactive_threshold": [MINUTE, HOUR, MINUTE, -1],
+    "idle_heartbeat": [0, 1, SECOND, 99999999, 100000000, -1, MINUTE, LARGEST],
+    "inactive_threshold": [MINUTE, HOUR, MINUTE, -1, LARGEST],
     "num_replicas": [0, 1, 2, -1],
     "mem_storage": ["true", "false"],
     "metadata": ["{}", '{"a":"b"}', '{"_nats.level":"9","x":"y"}', '{"a":1}'],
@@ -223,7 +224,7 @@ def consumer_configurations(seed):
     make.add(f"a?{make.number(2, 6)} a.{{n}} message {{n}}")
     if make.chance(0.5):
         make.add("a? a.1 again")
-    known = {}
+    known, filtered = {}, set()
     for _ in range(make.number(5, 12)):
         name = make.pick(["c", "c", "c", "d", "e"])
         odd = make.pick([0, 0, 0.05, 0.3])
@@ -248,6 +249,11 @@ def consumer_configurations(seed):
                 {"deliver_policy": '"by_start_time"', "opt_start_time": '"2020-01-01T00:00:00Z"'}])
         if make.chance(0.05):
             members[make.pick(["durable_name", "name"])] = make.pick(NAMES)
+        # A consumer that loses all filters is told of no new messages by nats-server, so that does not happen here.
+        if members.keys() & {"filter_subject", "filter_subjects"}:
+            filtered.add(name)
+        elif name in filtered:
+            members["filter_subject"] = '">"'
         if odd == 0 and (name not in known or make.chance(0.3)):
             known[name] = members
         inner = list(members.items())
@@ -299,17 +305,17 @@ def pull(make, waiting=False):
     """A request for messages; without `waiting` it ends at once."""
     members = []
     if make.chance(0.8):
-        members.append(("batch", make.pick([1, 1, 2, 3, 5, 10, 0, -1, 256, 257])))
+        members.append(("batch", make.pick([1, 1, 2, 3, 5, 10, 0, -1, 256, LARGEST])))
     if waiting:
-        members.append(("expires", make.pick([MINUTE, MINUTE, HOUR, SECOND * 50])))
+        members.append(("expires", make.pick([MINUTE, MINUTE, HOUR, LARGEST])))
     else:
         members.append(("no_wait", "true"))
         if make.chance(0.05):
             members.append(("expires", make.pick([-1, 0])))
     if make.chance(0.15):
-        members.append(("max_bytes", make.pick([0, 1, 50, 80, 100, 150, 200, 1000, -1])))
+        members.append(("max_bytes", make.pick([0, 1, 50, 80, 100, 150, 200, 1000, -1, LARGEST])))
     if make.chance(0.1):
-        members.append(("idle_heartbeat", make.pick([0, MINUTE, SECOND * 25, -1, HOUR])))
+        members.append(("idle_heartbeat", make.pick([0, MINUTE, SECOND * 25, -1, HOUR, LARGEST])))
     if make.chance(0.25):
         members.append(("group", make.pick(['"g"', '"g"', '"g"', '"h"', '""', "1"])))
     if make.chance(0.1):

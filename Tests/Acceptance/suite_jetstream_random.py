@@ -33,14 +33,14 @@ class Kind:
 
 
 KINDS = [
-    Kind("configurations of streams", configuring.stream_configurations, 320),
-    Kind("configurations of consumers", configuring.consumer_configurations, 320),
-    Kind("messages", publishing.messages, 320),
-    Kind("messages and restarts", publishing.messages_and_restarts, 160, kills=True),
-    Kind("consumers", consuming.consumers, 320),
-    Kind("consumers and restarts", consuming.consumers_and_restarts, 160, kills=True),
-    Kind("oddities", asking.oddities, 320),
-    Kind("push consumers", consuming.pushes, 160),
+    Kind("configurations of streams", configuring.stream_configurations, 160),
+    Kind("configurations of consumers", configuring.consumer_configurations, 160),
+    Kind("messages", publishing.messages, 160),
+    Kind("messages and restarts", publishing.messages_and_restarts, 80, kills=True),
+    Kind("consumers", consuming.consumers, 160),
+    Kind("consumers and restarts", consuming.consumers_and_restarts, 80),
+    Kind("oddities", asking.oddities, 160),
+    Kind("push consumers", consuming.pushes, 80),
 ]
 
 

@@ -40,6 +40,25 @@ struct StreamRequestTests {
     #expect(count > 1000)
   }
 
+  @Test("5.099 room is looked for before all else only where the request says what to store in")
+  func roomFirst() throws {
+    var surroundings = StreamSurroundings(stream: { _ in nil }, overlaps: { _, _ in false })
+    surroundings.serverMaximum = StorageAmounts(memory: 1000, file: 1000)
+    func error(_ members: String) throws -> Int? {
+      let request = #"{"name":"S","subjects":["a..b"],"max_bytes":5000\#(members)}"#
+      let decoded = try StreamConfigurationRequest.decode(Array(request.utf8))
+      do throws(JetStreamError) {
+        _ = try decoded.creation(of: "S", in: surroundings)
+        return nil
+      } catch {
+        return Int(error.number)
+      }
+    }
+    #expect(try error("") == 10052)
+    #expect(try error(#","storage":"file""#) == 10047)
+    #expect(try error(#","storage":"memory""#) == 10028)
+  }
+
   private static func answer(
     _ operation: String, _ name: String, _ request: String, _ streams: inout [String: StreamConfiguration]
   ) -> String {

@@ -101,7 +101,7 @@ extension ConsumerMachine {
     if let delay {
       unqueue(place)
       let wait = ackWait(deliveries: state.pending[place].deliveries)
-      move(place, to: now &+ delay &- wait)
+      move(place, to: now.later(by: delay).later(by: -wait))
     } else if !state.pending[place].flags.contains(.queued), !exhaust(place, port: port) {
       queue(place)
     }
@@ -157,7 +157,7 @@ extension ConsumerMachine {
     let entry = state.pending[place]
     let wait = ackWait(deliveries: entry.deliveries)
     guard wait > 0 else { return }
-    deadlines.insert(DeadlineHeap.Element(deadline: entry.timestamp &+ wait, sequence: entry.sequence))
+    deadlines.insert(DeadlineHeap.Element(deadline: entry.timestamp.later(by: wait), sequence: entry.sequence))
     if deadlines.count > 256 + 2 * state.pending.count {
       let machine = self
       deadlines.filter { machine.place(of: $0) != nil }
@@ -169,7 +169,7 @@ extension ConsumerMachine {
     guard let place = state.pending.find(element.sequence) else { return nil }
     let entry = state.pending[place]
     guard entry.flags.contains(.irregular), !entry.flags.contains(.queued),
-      entry.timestamp &+ ackWait(deliveries: entry.deliveries) == element.deadline
+      entry.timestamp.later(by: ackWait(deliveries: entry.deliveries)) == element.deadline
     else { return nil }
     return place
   }
@@ -185,17 +185,38 @@ extension ConsumerMachine {
     return true
   }
 
-  /// The message of an entry is gone from the stream.
-  mutating func lose(_ place: Int, port: some ConsumerPort, now: Int64) {
-    let entry = state.pending[place]
-    unqueue(place)
-    state.settle(entry.sequence)
-    delta.settle(entry.sequence)
-    lastAcknowledged = now
+  func pendingEntry(_ sequence: UInt64) -> PendingEntry? { state.pending.find(sequence).map { state.pending[$0] } }
+
+  /// The message of what was pending is gone from the stream; the entry may have been settled already.
+  mutating func lose(_ entry: PendingEntry, port: some ConsumerPort, now: Int64) {
+    if let place = state.pending.find(entry.sequence) {
+      lose(place, port: port, now: now)
+    } else {
+      publishLoss(of: entry, port)
+    }
+  }
+
+  private func publishLoss(of entry: PendingEntry, _ port: some ConsumerPort) {
     port.publish(
       .terminated(
         consumerSequence: entry.consumerSequence, streamSequence: entry.sequence,
         // nats-server counts only the repetitions of one that was repeated.
         deliveries: UInt64(max(entry.deliveries, 2) - 1), reason: ConsumerAdvisory.deletedReason))
+  }
+
+  /// The message of an entry is gone from the stream.
+  mutating func lose(_ place: Int, port: some ConsumerPort, now: Int64) {
+    let entry = state.pending[place]
+    unqueue(place)
+    if configuration.ackPolicy.isCumulative {
+      // As an acknowledgement, it stands for those before.
+      settleThrough(
+        ConsumerState.Position(consumer: entry.consumerSequence, stream: entry.sequence), port: port)
+    } else {
+      state.settle(entry.sequence)
+      delta.settle(entry.sequence)
+    }
+    lastAcknowledged = now
+    publishLoss(of: entry, port)
   }
 }

@@ -104,7 +104,7 @@ extension ConsumerMachine {
     info.isPushBound = isPush && isActive
     if isPaused(at: now), let until = configuration.pauseUntil {
       info.isPaused = true
-      info.pauseRemaining = until.unixNanoseconds - now
+      info.pauseRemaining = until.unixNanoseconds.later(by: -now)
     }
     if let group = configuration.priorityGroups.first {
       info.priorityGroups = [

@@ -24,7 +24,7 @@ extension ConsumerMachine {
     }
     if let priority = request.priority, configuration.priorityPolicy != .none, !pin.id.isEmpty {
       if priority.pinID == pin.id {
-        pin.expires = now + configuration.priorityTimeout
+        pin.expires = now.later(by: configuration.priorityTimeout)
       } else if !priority.pinID.isEmpty {
         refuse("423 Nats-Pin-Id mismatch", to: reply, port)
         return
@@ -92,11 +92,11 @@ extension ConsumerMachine {
     waiting.insert(
       WaitingRequest(
         reply: Array(reply), wanted: request.batch, bytesLeft: max(request.maxBytes, 0), expires: expires, arrived: now,
-        noWait: request.noWait, heartbeat: heartbeat, nextHeartbeat: heartbeat > 0 ? now + heartbeat : .max,
+        noWait: request.noWait, heartbeat: heartbeat, nextHeartbeat: heartbeat > 0 ? now.later(by: heartbeat) : .max,
         group: priority?.group ?? "", pinID: priority?.pinID ?? "", minPending: priority?.minPending ?? 0,
         minAckPending: priority?.minAckPending ?? 0, priority: priority?.priority ?? Int(Int32.max)),
       byPriority: configuration.priorityPolicy == .prioritized)
-    waitingDue = min(waitingDue, expires, heartbeat > 0 ? now + heartbeat : .max)
+    waitingDue = min(waitingDue, expires, heartbeat > 0 ? now.later(by: heartbeat) : .max)
     lastActivity = now
     // Who waits is told that there is nothing: what was counted before the beginning does not count any more.
     if isAtEnd, nextSequence > port.bounds().last { undelivered = 0 }
@@ -172,7 +172,7 @@ extension ConsumerMachine {
     guard !waiting[place].group.isEmpty else { return false }
     pin = ConsumerPin(
       id: port.makeIdentifier(), group: waiting[place].group, since: now,
-      expires: now + configuration.priorityTimeout)
+      expires: now.later(by: configuration.priorityTimeout))
     waiting[place].pinID = pin.id
     port.publish(.pinned(group: pin.group, pinID: pin.id))
     return true
@@ -200,10 +200,11 @@ extension ConsumerMachine {
         place = next
         continue
       }
-      wanted += waiting[place].wanted
+      let (sum, isTooLarge) = wanted.addingReportingOverflow(waiting[place].wanted)
+      wanted = isTooLarge ? .max : sum
       if waiting[place].nextHeartbeat <= now {
         waiting[place].reply.withUnsafeBytes { sendHeartbeat(to: $0, port) }
-        waiting[place].nextHeartbeat = now + waiting[place].heartbeat
+        waiting[place].nextHeartbeat = now.later(by: waiting[place].heartbeat)
       }
       waitingDue = min(waitingDue, waiting[place].nextHeartbeat, waiting[place].expires)
       previous = place

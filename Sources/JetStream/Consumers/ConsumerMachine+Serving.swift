@@ -157,7 +157,7 @@ extension ConsumerMachine {
     if !pace.isUnlimited { pace.delivered(size: size, timestamp: message.timestamp, now: now) }
     if isPush {
       if flow.size > 0 { countFlow(size - delivery.subject.count + configuration.deliverSubject.utf8.count, port) }
-      if configuration.heartbeat > 0 { nextHeartbeat = now + configuration.heartbeat }
+      if configuration.heartbeat > 0 { nextHeartbeat = now.later(by: configuration.heartbeat) }
     }
     return nil
   }
@@ -213,7 +213,7 @@ extension ConsumerMachine {
     waiting[place].received += 1
     waiting[place].wanted -= 1
     if waiting[place].wanted > 0 {
-      if waiting[place].heartbeat > 0 { waiting[place].nextHeartbeat = now + waiting[place].heartbeat }
+      if waiting[place].heartbeat > 0 { waiting[place].nextHeartbeat = now.later(by: waiting[place].heartbeat) }
       waiting.rotate(byPriority: configuration.priorityPolicy == .prioritized)
       return
     }

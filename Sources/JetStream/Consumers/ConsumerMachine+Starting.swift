@@ -18,11 +18,7 @@ extension ConsumerMachine {
       start(port: port, now: now)
       return
     }
-    let bounds = port.bounds()
-    // What is pending holds the ack floor where it is.
-    let isBehind =
-      state.pending.isEmpty ? state.ackFloor.stream + 1 < bounds.first : state.pending.first.sequence < bounds.first
-    if isBehind { raise(to: bounds.first) }
+    // What has left the stream meanwhile is found out when it is to be delivered.
     settleIn(port, now: now)
   }
 
@@ -32,7 +28,7 @@ extension ConsumerMachine {
     if configuration.flowControl { flow.start() }
     pace.setRate(bitsPerSecond: configuration.rateLimit, burst: identity.largestMessage, now: now)
     if configuration.replayPolicy == .original { pace.replayThrough = port.bounds().last }
-    if configuration.heartbeat > 0, isPush { nextHeartbeat = now + configuration.heartbeat }
+    if configuration.heartbeat > 0, isPush { nextHeartbeat = now.later(by: configuration.heartbeat) }
     if isPush { isActive = configuration.deliverSubject.withBytes { port.hasInterest($0) } }
     setInactiveThreshold(port, now: now)
     setPauseEnd(now: now)
@@ -95,11 +91,11 @@ extension ConsumerMachine {
     if threshold <= 0 {
       inactiveThreshold = 0
     } else if isDefault || configuration.isPull {
-      inactiveThreshold = threshold + 100_000_000 + Int64(port.random() % 900) * 1_000_000
+      inactiveThreshold = threshold.later(by: 100_000_000 + Int64(port.random() % 900) * 1_000_000)
     } else {
       inactiveThreshold = threshold
     }
-    inactivityDue = inactiveThreshold > 0 && !(isPush && isActive) ? now + inactiveThreshold : .max
+    inactivityDue = inactiveThreshold > 0 && !(isPush && isActive) ? now.later(by: inactiveThreshold) : .max
   }
 
   mutating func setPauseEnd(now: Int64) {

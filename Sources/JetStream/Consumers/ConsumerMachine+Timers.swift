@@ -29,7 +29,7 @@ extension ConsumerMachine {
     var due = deadlines.first?.deadline ?? .max
     let wait = ackWait(deliveries: 1)
     if wait > 0, let entry = state.pending.peekRegular() {
-      due = min(due, entry.timestamp &+ ackWait(deliveries: entry.deliveries))
+      due = min(due, entry.timestamp.later(by: ackWait(deliveries: entry.deliveries)))
     }
     return due == .max ? nil : due
   }
@@ -44,7 +44,7 @@ extension ConsumerMachine {
     var expired: [UInt64] = []
     while let place = state.pending.nextRegular() {
       let entry = state.pending[place]
-      guard entry.timestamp &+ ackWait(deliveries: entry.deliveries) <= now else { break }
+      guard entry.timestamp.later(by: ackWait(deliveries: entry.deliveries)) <= now else { break }
       state.pending.skipRegular()
       state.pending.setFlag(.irregular, true, at: place)
       if !entry.flags.contains(.queued) { expired.append(entry.sequence) }
@@ -77,7 +77,7 @@ extension ConsumerMachine {
 
   /// FEATURES 6.061.
   private mutating func beat(_ port: some ConsumerPort, now: Int64) {
-    nextHeartbeat = now + configuration.heartbeat
+    nextHeartbeat = now.later(by: configuration.heartbeat)
     guard isActive else { return }
     configuration.deliverSubject.withBytes { sendHeartbeat(to: $0, port) }
     if configuration.ackPolicy == .flowControl, state.pendingCount > 0, flow.subject.isEmpty {
@@ -140,7 +140,7 @@ extension ConsumerMachine {
     if isActive {
       inactivityDue = .max
     } else if inactiveThreshold > 0 {
-      inactivityDue = now + inactiveThreshold
+      inactivityDue = now.later(by: inactiveThreshold)
     }
   }
 
@@ -149,20 +149,20 @@ extension ConsumerMachine {
     inactivityDue = .max
     guard inactiveThreshold > 0 else { return false }
     if isPush { return !isActive }
-    if lastActivity + inactiveThreshold > now {
-      inactivityDue = lastActivity + inactiveThreshold
+    if lastActivity.later(by: inactiveThreshold) > now {
+      inactivityDue = lastActivity.later(by: inactiveThreshold)
       return false
     }
     checkWaiting(port, now: now, dismissesNoWait: true)
     if !waiting.isEmpty {
-      inactivityDue = now + inactiveThreshold
+      inactivityDue = now.later(by: inactiveThreshold)
       return false
     }
     // A client may be at work on a message for as long as it may take to acknowledge it.
     var latest = Int64.min
-    state.pending.forEach { latest = max(latest, $0.timestamp &+ ackWait(deliveries: $0.deliveries)) }
-    guard latest > .min, latest &+ inactiveThreshold > now else { return true }
-    inactivityDue = latest &+ inactiveThreshold
+    state.pending.forEach { latest = max(latest, $0.timestamp.later(by: ackWait(deliveries: $0.deliveries))) }
+    guard latest > .min, latest.later(by: inactiveThreshold) > now else { return true }
+    inactivityDue = latest.later(by: inactiveThreshold)
     return false
   }
 

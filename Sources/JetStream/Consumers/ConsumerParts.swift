@@ -69,7 +69,7 @@ struct DeliveryPace: Sendable {
       tokensAt = now
       // A message larger than the burst goes when the bucket is full.
       let missing = min(Double(size), burst) - tokens
-      if missing > 0 { due = max(due, now + Int64(missing / rate * 1e9) + 1) }
+      if missing > 0 { due = max(due, now + Int64(min(missing / rate * 1e9, 1e18)) + 1) }
     }
     return due
   }

@@ -109,16 +109,21 @@ final class ConsumerRunner: ConsumerPort {
     let subject = purge.subject.isEmpty ? ">" : String(decoding: purge.subject, as: UTF8.self)
     let filters = machine.filters
     let wantsAll = filters.isEmpty || filters.contains { Subject.isSubset(subject, of: $0) }
+    // As nats-server: whoever waits for the acknowledgement of a single message hears of its end after the purge.
+    let isTold = wantsAll || Array(subject.utf8).withUnsafeBytes { matches($0) }
+    let lost = isTold ? purge.single.flatMap { machine.pendingEntry($0) } : nil
     if let single = purge.single {
-      if wantsAll { machine.removed(single, matches: true, port: self, now: now) }
+      if wantsAll, lost == nil { machine.removed(single, matches: true, port: self, now: now) }
     } else if purge.count > 0 {
       machine.countUndelivered(self)
     }
-    if purge.subject.isEmpty || filters.contains(where: { Subject.isSubset($0, of: subject) }) {
+    let wantsOnlyThat = !filters.isEmpty && filters.allSatisfy { Subject.isSubset($0, of: subject) }
+    if purge.subject.isEmpty || wantsOnlyThat {
       machine.purged(from: next, port: self, now: now)
     } else if wantsAll {
       machine.purged(port: self, now: now)
     }
+    if let lost { machine.lose(lost, port: self, now: now) }
     loop.schedule(self)
   }
 
@@ -176,7 +181,7 @@ final class ConsumerRunner: ConsumerPort {
     timerDue = due
     guard due < .max else { return }
     // Not weak: what was ever held weakly is counted slowly for ever. `end` cancels the timer.
-    timer = worker.loop.schedule(afterNanoseconds: max(0, due - now)) { [unowned self] in
+    timer = worker.loop.schedule(afterNanoseconds: due.wait(from: now)) { [unowned self] in
       timer = nil
       timerDue = .max
       loop.schedule(self)

@@ -60,23 +60,20 @@ extension StreamRunner {
       let wasBound = existing.machine.isActive && existing.machine.configuration.isPush
       change(existing, to: configuration)
       try beginAgain(existing)
+      existing.isWaiting = true
       guard losesInterest else {
         var info = information(existing)
         info.isPushBound = wasBound
         answerUpdate(existing, info, request)
         return
       }
-      existing.isWaiting = true
       loop.afterEverythingInFlight { [self] in
         // What was pending and goes with the filters is told of later.
         var info = information(existing)
-        rules.noteCleanup()
         releaseUnneeded()
         info.pendingCount = information(existing).pendingCount
         info.isPushBound = wasBound
         answerUpdate(existing, info, request)
-        existing.isWaiting = false
-        loop.schedule(existing)
       }
     }
   }
@@ -149,6 +146,8 @@ extension StreamRunner {
     loop.afterEverythingInFlight { [self] in
       request.answer(answer, header: identityHeader(of: consumer), on: loop)
       consumer.machine.publishPauseIfPaused(consumer, now: consumer.now)
+      consumer.isWaiting = false
+      loop.schedule(consumer)
     }
   }
 
@@ -319,6 +318,7 @@ extension StreamRunner {
     consumer.settle()
     loop.schedule(consumer)
     loop.afterEverythingInFlight { [self] in
+      if configuration.retention == .interest { releaseUnneeded() }
       request.answerQuietly(answer, header: claimedIdentity(request) == nil ? [] : identityHeader, on: loop)
     }
   }

@@ -11,10 +11,7 @@ extension StreamRunner {
     if request.isEmpty { throw .badRequest }
     let wanted = try MessageGetRequest.decode(request.payload, isStrict: loop.service.options.strict)
     try wanted.validate()
-    guard let found = try? message(wanted) else {
-      request.answerQuietly(MessageGetAnswer.answer(refusing: .noMessageFound), on: loop)
-      return
-    }
+    guard let found = try? message(wanted) else { throw .noMessageFound }
     let answer = MessageGetAnswer(
       subject: String(decoding: found.subject, as: UTF8.self), sequence: found.sequence,
       header: wanted.noHeaders ? [] : Array(found.header), payload: Array(found.payload),

@@ -451,7 +451,7 @@ final class StreamRunner: @unchecked Sendable {
     tickDue = due
     guard due < .max, !isOver else { return }
     // Not weak: what was ever held weakly is counted slowly for ever. `end` cancels the timer.
-    tickTimer = worker.loop.schedule(afterNanoseconds: max(0, due - loop.wallNow)) { [unowned self] in
+    tickTimer = worker.loop.schedule(afterNanoseconds: due.wait(from: loop.wallNow)) { [unowned self] in
       tickTimer = nil
       tickDue = .max
       tick()

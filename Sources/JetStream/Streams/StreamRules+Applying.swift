@@ -89,7 +89,7 @@ extension StreamRules {
 
   /// Notes when the message expires and when a schedule goes off.
   private mutating func noteTimes(_ put: PutEntry, isStored: Bool) throws(StoreError) {
-    if ageDue == nil, configuration.maximumAge > 0 { ageDue = put.timestamp &+ configuration.maximumAge }
+    if ageDue == nil, configuration.maximumAge > 0 { ageDue = put.timestamp.later(by: configuration.maximumAge) }
     if put.flags.contains(.hasTTL), isStored || store.contains(put.sequence),
       case .success(.seconds(let seconds)) = MessageTTL.parse(PublishHeaders(put.header).ttl)
     {

@@ -56,7 +56,7 @@ extension StreamRules {
   private mutating func findAge() {
     ageDue = nil
     guard configuration.maximumAge > 0, store.messages > 0 else { return }
-    ageDue = store.firstTimestamp &+ configuration.maximumAge
+    ageDue = store.firstTimestamp.later(by: configuration.maximumAge)
   }
 
   /// Takes over a changed configuration and enforces its limits. Everything in flight must have been applied.

@@ -21,7 +21,7 @@ extension StreamRules {
     if let time = atomicBatches.earliest { earliest = min(earliest, time) }
     if let time = fastBatches.earliest { earliest = min(earliest, time) }
     if let oldest = duplicates.oldest {
-      earliest = min(earliest, oldest &+ configuration.duplicateWindow &+ Self.duplicateDelay)
+      earliest = min(earliest, oldest.later(by: configuration.duplicateWindow).later(by: Self.duplicateDelay))
     }
     return earliest == .max ? nil : earliest
   }
@@ -59,7 +59,7 @@ extension StreamRules {
         continue
       }
       guard message.timestamp <= oldest else {
-        ageDue = message.timestamp &+ configuration.maximumAge
+        ageDue = message.timestamp.later(by: configuration.maximumAge)
         return
       }
       if left == 0 {

@@ -86,7 +86,7 @@ final class ConsumerWorld: ConsumerPort {
     return UInt64(lastPerSubject ? Set(matching.map(\.value.subject)).count : matching.count)
   }
 
-  func bounds() -> StreamBounds { 
+  func bounds() -> StreamBounds {
     StreamBounds(first: messages.keys.min() ?? last + 1, last: last, messages: UInt64(messages.count))
   }
 

@@ -55,6 +55,42 @@ struct PublishTests {
     #expect(stream.rules.store.lastSequence == (number == 0 ? 4 : 3))
   }
 
+  @Test("5.063 to 5.065 expected sequences are cut to 64 bits")
+  func largeExpectations() throws {
+    var stream = try TestStream()
+    let first = try stream.publish("s.a", "1", [("Nats-Expected-Last-Sequence", "18446744073709551616")])
+    #expect(first == #"{"stream":"S","seq":1}"#)
+    let answer = try stream.publish("s.a", "2", [("Nats-Expected-Last-Subject-Sequence", "18446744073709551617")])
+    #expect(answer == #"{"stream":"S","seq":2}"#)
+  }
+
+  @Test("5.010, 5.069 a counter without an increment that is too large is too large")
+  func largeCounter() throws {
+    var stream = try TestStream {
+      $0.allowMessageCounter = true
+      $0.maximumMessageSize = 5
+    }
+    let large = try stream.publish("s.a", "123456")
+    #expect(errorNumber(large) == 10054)
+    let small = try stream.publish("s.a", "1")
+    #expect(errorNumber(small) == 10169)
+  }
+
+  @Test("5.096 a stream that was purged shows where it begins, also after a restart")
+  func purgedWhileEmpty() throws {
+    var stream = try TestStream()
+    _ = try stream.purge { $0.keep = 3 }
+    _ = try stream.purge { $0.sequence = 1 }
+    _ = try stream.purge { $0.subject = "s.x" }
+    #expect(!stream.rules.hasBegun)
+    _ = try stream.purge()
+    #expect(stream.rules.hasBegun)
+    var again = try TestStream()
+    let isRestored = again.rules.restore(stream.rules.checkpointState())
+    #expect(isRestored)
+    #expect(again.rules.hasBegun)
+  }
+
   @Test("5.063 to 5.065 what is in flight counts as stored for expectations")
   func expectationsInFlight() throws {
     var stream = try TestStream()

@@ -156,6 +156,7 @@ extension StreamRunner {
   /// Waiting clients learn that the server goes; what consumers did is logged.
   func prepareShutDown() {
     isEnding = true
+    endUpstreams(removed: false)
     for consumer in consumers.values {
       consumer.machine.dismissWaiting(.serverShutdown, port: consumer)
       consumer.settle()

@@ -480,7 +480,7 @@ final class StreamRunner: @unchecked Sendable {
     countUse()
     scheduleTick()
     noteMaintenance()
-    followUpstreams()
+    if !isEnding { followUpstreams() }
     then()
   }
 
@@ -569,7 +569,7 @@ final class StreamRunner: @unchecked Sendable {
 
   /// The stream is deleted.
   func delete() {
-    upstreams?.end(removed: true)
+    endUpstreams(removed: true)
     end()
     for consumer in consumers.values {
       consumer.machine.dismissWaiting(.consumerDeleted, port: consumer)
@@ -588,8 +588,7 @@ final class StreamRunner: @unchecked Sendable {
     loop.keepUntilSettled(self)
     rules.close()
     unlisten()
-    upstreams?.end(removed: false)
-    upstreams = nil
+    endUpstreams(removed: false)
     handle.answersDirectGets = false
     handle.account.setMirror(handle, of: nil)
     if let tickTimer { worker.loop.cancel(tickTimer) }

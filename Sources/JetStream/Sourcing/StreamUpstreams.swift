@@ -34,11 +34,18 @@ final class StreamUpstreams {
     let origins: [(Upstream.Role, StreamSource)] =
       configuration.mirror.map { [(.mirror, $0)] } ?? configuration.sources.map { (.source, $0) }
     let wanted = origins.map { SourceName($0.1) }
-    for upstream in upstreams where !wanted.contains(upstream.name) { upstream.end(removed: true) }
-    let kept = upstreams.filter { wanted.contains($0.name) }
+    let isKept = { (upstream: UpstreamRunner) in
+      zip(origins, wanted).contains { $0.0 == upstream.role && $1 == upstream.name }
+    }
+    for upstream in upstreams where !isKept(upstream) { upstream.end(removed: true) }
+    let kept = upstreams.filter(isKept)
     stream.findPositions(of: wanted)
     upstreams = zip(origins, wanted).map { origin, name in
-      kept.first { $0.name == name } ?? UpstreamRunner(origin.0, origin.1, of: stream, owner: self)
+      guard let known = kept.first(where: { $0.name == name }) else {
+        return UpstreamRunner(origin.0, origin.1, of: stream, owner: self)
+      }
+      known.source = origin.1
+      return known
     }
     lastUsed = 0
   }
@@ -91,6 +98,14 @@ extension StreamRunner {
   var upstreamInformation: (mirror: StreamSourceInfo?, sources: [StreamSourceInfo]) {
     let all = upstreams?.information ?? []
     return configuration.mirror != nil ? (all.first, []) : (nil, all)
+  }
+
+  /// Copies nothing any more.
+  ///
+  /// - Parameter removed: the stream is deleted, and the origins' consumers are not needed.
+  func endUpstreams(removed: Bool) {
+    upstreams?.end(removed: removed)
+    upstreams = nil
   }
 
   func findPositions(of names: [SourceName]) {

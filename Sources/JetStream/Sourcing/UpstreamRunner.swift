@@ -33,7 +33,6 @@ final class UpstreamListener: InternalSubscriber {
 final class UpstreamRunner {
   private unowned let stream: StreamRunner
   private unowned let owner: StreamUpstreams
-  let source: StreamSource
   let name: SourceName
   private var machine: Upstream
   private let transforms: [SubjectTransform]
@@ -54,7 +53,6 @@ final class UpstreamRunner {
   init(_ role: Upstream.Role, _ source: StreamSource, of stream: StreamRunner, owner: StreamUpstreams) {
     self.stream = stream
     self.owner = owner
-    self.source = source
     name = SourceName(source)
     writer = SourceMarkWriter(name)
     transforms = source.subjectTransforms.compactMap {
@@ -67,6 +65,14 @@ final class UpstreamRunner {
       random: UInt64.random(in: 0 ... .max))
     identity = position?.identity ?? []
     setTimer()
+  }
+
+  var role: Upstream.Role { machine.role }
+
+  /// Where it copies from. What its name does not tell may change.
+  var source: StreamSource {
+    get { machine.source }
+    set { machine.source = newValue }
   }
 
   private var loop: JetStreamLoop { stream.loop }
@@ -96,8 +102,7 @@ final class UpstreamRunner {
     if let timer { loop.worker.loop.cancel(timer) }
     timer = nil
     guard removed, source.consumer == nil else { return }
-    let role: Upstream.Role = stream.configuration.mirror == source ? .mirror : .source
-    let consumer = owner.identification(of: source).consumerName(role, source)
+    let consumer = machine.identification.consumerName(role, source)
     let subject = UpstreamRequest.path("CONSUMER.DELETE.\(source.name).\(consumer)", source.external)
     loop.worker.publishSoon(ServerMessage(account: stream.account, subject: Array(subject.utf8), payload: []))
   }

@@ -13,10 +13,12 @@ public struct ConsumerIdentity: Sendable {
   public var largestMessage: Int
   /// The stream keeps one message a subject: `last_per_subject` is the same as `all` then.
   public var keepsOnePerSubject: Bool
+  /// What may be on its way to a stream that copies this one, in bytes: it waits in this server's memory.
+  public var largestCopyWindow: Int
 
   public init(
     stream: String, name: String, created: Timestamp, subjects: AckSubjectFormat, keepsForConsumers: Bool = false,
-    largestMessage: Int = 1 << 20, keepsOnePerSubject: Bool = false
+    largestMessage: Int = 1 << 20, keepsOnePerSubject: Bool = false, largestCopyWindow: Int = 32 << 20
   ) {
     self.stream = stream
     self.name = name
@@ -25,6 +27,7 @@ public struct ConsumerIdentity: Sendable {
     self.keepsForConsumers = keepsForConsumers
     self.largestMessage = largestMessage
     self.keepsOnePerSubject = keepsOnePerSubject
+    self.largestCopyWindow = largestCopyWindow
   }
 }
 

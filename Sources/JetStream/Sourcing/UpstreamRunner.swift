@@ -116,6 +116,8 @@ final class UpstreamRunner {
     // Not weak: what was ever held weakly is counted slowly for ever. `end` cancels the timer.
     timer = loop.worker.loop.schedule(afterNanoseconds: max(0, due - now)) { [unowned self] in
       timer = nil
+      // Not the origin is slow, but this server: what it has sent waits here.
+      if machine.isFollowing, loop.isBehind || stream.mustHold { machine.heard(at: now) }
       if let due = machine.due, due <= now {
         carryOut(machine.tick(now: now, state: stream.downstreamState, random: random))
       }

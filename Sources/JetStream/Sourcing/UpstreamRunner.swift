@@ -61,7 +61,7 @@ final class UpstreamRunner {
     let position = role == .source ? stream.rules.sourcePositions[name] : nil
     machine = Upstream(
       role, source, identification: owner.identification(of: source), position: position?.sequence ?? 0,
-      identity: String(decoding: position?.identity ?? [], as: UTF8.self), now: stream.loop.wallNow,
+      identity: String(decoding: position?.identity ?? [], as: UTF8.self), now: stream.loop.worker.loop.now,
       random: UInt64.random(in: 0 ... .max))
     identity = position?.identity ?? []
     setTimer()
@@ -76,7 +76,8 @@ final class UpstreamRunner {
   }
 
   private var loop: JetStreamLoop { stream.loop }
-  private var now: Int64 { stream.loop.wallNow }
+  /// Not the wall clock, which may be set.
+  private var now: Int64 { stream.loop.worker.loop.now }
   private var random: UInt64 { UInt64.random(in: 0 ... .max) }
 
   /// What STREAM.INFO tells of it (FEATURES 5.054).

@@ -466,6 +466,7 @@ final class StreamRunner: @unchecked Sendable {
     isAwaitingUpdate = false
     if !held.isEmpty { loop.resumeLater(self) }
     output.removeAll()
+    let answersForOrigin = rules.configuration.mirrorDirect
     do {
       try rules.update(configuration, now: loop.wallNow, output: &output)
     } catch {
@@ -481,6 +482,7 @@ final class StreamRunner: @unchecked Sendable {
     scheduleTick()
     noteMaintenance()
     if !isEnding { followUpstreams() }
+    if !answersForOrigin { noteCaughtUp() }
     then()
   }
 

@@ -135,8 +135,9 @@ extension StreamRunner {
     let outcome = rules.proposeCopy(
       InboundMessage(subject: subject, reply: .empty, header: header, payload: payload), at: place,
       now: loop.wallNow, output: &output)
-    if outcome == .journal { append(output.entries, reply: .empty) }
+    // Before the entries: in memory they are applied at once, which has its own output.
     carryOut()
+    if outcome == .journal { append(output.entries, reply: .empty) }
     return outcome
   }
 
@@ -147,7 +148,6 @@ extension StreamRunner {
     guard rules.proposeSkip(through: sequence, output: &output) else { return }
     expectChange(nil)
     append(output.entries, reply: .empty)
-    carryOut()
   }
 
   /// A mirror has most of what its origin has: it answers direct gets for it.

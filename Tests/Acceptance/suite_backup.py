@@ -45,6 +45,7 @@ def tests(context):
         ("9.025 compressed streams of nats-server", compressed),
         ("7.056 7.057 advisories", advisories), ("5.062 message identifiers are known again", identifiers),
         ("5.067 5.080 times to live and schedules go on", times),
+        ("5.052 5.053 mirrors and sources go on", copies),
     ]
     return found + [suite.Test(name, lambda f=function: f(context)) for name, function in plain]
 
@@ -323,6 +324,27 @@ def times(context):
         subjects = lambda: client.must("STREAM.INFO.S", {"subjects_filter": ">"})["state"]["subjects"]  # noqa: E731
         suite.expect(sorted(subjects()), ["a.later", "a.long", "a.short"], "subjects after the restore")
         suite.wait_until(lambda: sorted(subjects()) == ["a.long", "a.target"], 6, "what was due has happened")
+
+
+def copies(context):
+    """A restored copy takes what its origin got meanwhile, and nothing again."""
+    with natsd(context) as server:
+        client = backup_client.Client(server.port)
+        count = lambda name: client.must(f"STREAM.INFO.{name}")["state"]["last_seq"]  # noqa: E731
+        publish = lambda subject: [client.request(subject, b"x") for _ in range(20)]  # noqa: E731
+        for name, copied in (("M", {"mirror": {"name": "OM"}}), ("S", {"sources": [{"name": "OS"}, {"name": "P"}]})):
+            origin = f"O{name}"
+            client.must(f"STREAM.CREATE.{origin}", {"name": origin, "subjects": [origin]})
+            client.must(f"STREAM.CREATE.{name}", {"name": name, **copied})
+            publish(origin)
+            suite.wait_until(lambda: count(name) == 20, 6, f"{name} has what its origin has")
+            snapshot = client.snapshot(name)
+            client.must(f"STREAM.DELETE.{name}")
+            publish(origin)
+            client.restore(configuration(snapshot), b"".join(snapshot.chunks))
+            suite.wait_until(lambda: count(name) >= 40, 6, f"the restored {name} has what its origin has")
+            time.sleep(0.3)
+            suite.expect(count(name), 40, f"messages in {name}")
 
 
 # Snapshots

@@ -3,6 +3,7 @@ import asyncio
 
 import jetstream_clients_base
 import jetstream_clients_consumers  # noqa: F401  declares its tests
+import jetstream_clients_copies  # noqa: F401
 import jetstream_clients_objects  # noqa: F401
 import jetstream_clients_streams  # noqa: F401
 import jetstream_clients_values  # noqa: F401

@@ -165,6 +165,7 @@ struct RestoredStream {
     _ payload: UnsafeRawBufferPointer, _ runner: StreamRunner
   ) throws(BackupProblem) {
     let headers = PublishHeaders(header)
+    runner.rules.notePosition(headers, isStored: true)
     var flags: UInt8 = 0
     var expiry: Int64?
     if !header.isEmpty {

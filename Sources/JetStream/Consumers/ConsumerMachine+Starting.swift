@@ -25,7 +25,9 @@ extension ConsumerMachine {
   /// What holds for new consumers and for those of before.
   private mutating func settleIn(_ port: some ConsumerPort, now: Int64) {
     findPlace(port)
-    if configuration.flowControl { flow.start() }
+    if configuration.flowControl {
+      flow.start(largest: configuration.sourcing ? identity.largestCopyWindow : FlowControlWindow.limit)
+    }
     pace.setRate(bitsPerSecond: configuration.rateLimit, burst: identity.largestMessage, now: now)
     if configuration.replayPolicy == .original { pace.replayThrough = port.bounds().last }
     if configuration.heartbeat > 0, isPush { nextHeartbeat = now.later(by: configuration.heartbeat) }

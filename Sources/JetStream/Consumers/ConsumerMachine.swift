@@ -15,10 +15,13 @@ public struct ConsumerIdentity: Sendable {
   public var keepsOnePerSubject: Bool
   /// Its state is nowhere but in memory: then it shows how far it has looked as long as nothing was delivered.
   public var isInMemory: Bool
+  /// What may be on its way to a stream that copies this one, in bytes: it waits in this server's memory.
+  public var largestCopyWindow: Int
 
   public init(
     stream: String, name: String, created: Timestamp, subjects: AckSubjectFormat, keepsForConsumers: Bool = false,
-    largestMessage: Int = 1 << 20, keepsOnePerSubject: Bool = false, isInMemory: Bool = false
+    largestMessage: Int = 1 << 20, keepsOnePerSubject: Bool = false, isInMemory: Bool = false,
+    largestCopyWindow: Int = 32 << 20
   ) {
     self.stream = stream
     self.name = name
@@ -28,6 +31,7 @@ public struct ConsumerIdentity: Sendable {
     self.largestMessage = largestMessage
     self.keepsOnePerSubject = keepsOnePerSubject
     self.isInMemory = isInMemory
+    self.largestCopyWindow = largestCopyWindow
   }
 }
 

@@ -16,6 +16,8 @@ struct FlowControlWindow: Sendable {
 
   /// 0: no flow control.
   var size = 0
+  /// The largest that this one may become.
+  private var largest = limit
   var outstanding = 0
   /// The subject whose message ends the wait; empty when none is under way.
   var subject: [UInt8] = []
@@ -24,10 +26,13 @@ struct FlowControlWindow: Sendable {
 
   var isStalled: Bool { size > 0 && outstanding > size }
 
-  mutating func start() { size = Self.limit / 16 }
+  mutating func start(largest: Int) {
+    self.largest = min(largest, Self.limit)
+    size = min(Self.limit / 16, self.largest)
+  }
 
   mutating func answered() {
-    size = min(size * 2, Self.limit)
+    size = min(size * 2, largest)
     outstanding = max(outstanding - asked, 0)
     subject = []
     asked = 0

@@ -187,6 +187,9 @@ final class JetStreamLoop: WorkerCompanion, @unchecked Sendable {
     if !arrived.isEmpty, hasRoom { mustPoll = true }
   }
 
+  /// What has arrived waits to be handled.
+  var isBehind: Bool { !arrived.isEmpty }
+
   override func releaseSpareMemory() {
     spare = []
     if index == 0 { service.memory.releaseCache() }

@@ -160,6 +160,7 @@ extension StreamRunner {
   /// Waiting clients learn that the server goes; what consumers did is logged.
   func prepareShutDown() {
     isEnding = true
+    endUpstreams(removed: false)
     for consumer in consumers.values { consumer.settle() }
   }
 

@@ -3,6 +3,7 @@ import Bytes
 import Crypto
 import JetStreamAPI
 import MessageStore
+import Reactor
 
 // The consumers of a stream: what reaches them, how they come and go.
 
@@ -169,7 +170,8 @@ extension StreamRunner {
       largestMessage: self.configuration.maximumMessageSize > 0
         ? Int(self.configuration.maximumMessageSize) : loop.service.server.options.maxPayload,
       keepsOnePerSubject: self.configuration.maximumMessagesPerSubject == 1,
-      isInMemory: !isLogged || configuration.memoryStorage)
+      isInMemory: !isLogged || configuration.memoryStorage,
+      largestCopyWindow: max(1 << 20, Int(clamping: MemoryLimit.current.budgetBytes / 16)))
   }
 
   /// What the rules of consumers look at here.

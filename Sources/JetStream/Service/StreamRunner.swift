@@ -485,6 +485,7 @@ final class StreamRunner: @unchecked Sendable {
     isAwaitingUpdate = false
     if !held.isEmpty { loop.resumeLater(self) }
     output.removeAll()
+    let answersForOrigin = rules.configuration.mirrorDirect
     do {
       try rules.update(configuration, now: loop.wallNow, output: &output)
     } catch {
@@ -499,7 +500,8 @@ final class StreamRunner: @unchecked Sendable {
     countUse()
     scheduleTick()
     noteMaintenance()
-    followUpstreams()
+    if !isEnding { followUpstreams() }
+    if !answersForOrigin { noteCaughtUp() }
     then()
   }
 
@@ -588,7 +590,7 @@ final class StreamRunner: @unchecked Sendable {
 
   /// The stream is deleted.
   func delete() {
-    upstreams?.end(removed: true)
+    endUpstreams(removed: true)
     end()
     for consumer in consumers.values {
       consumer.machine.dismissWaiting(.consumerDeleted, port: consumer)
@@ -607,8 +609,7 @@ final class StreamRunner: @unchecked Sendable {
     loop.keepUntilSettled(self)
     rules.close()
     unlisten()
-    upstreams?.end(removed: false)
-    upstreams = nil
+    endUpstreams(removed: false)
     handle.answersDirectGets = false
     handle.account.setMirror(handle, of: nil)
     if let tickTimer { worker.loop.cancel(tickTimer) }

@@ -34,11 +34,18 @@ final class StreamUpstreams {
     let origins: [(Upstream.Role, StreamSource)] =
       configuration.mirror.map { [(.mirror, $0)] } ?? configuration.sources.map { (.source, $0) }
     let wanted = origins.map { SourceName($0.1) }
-    for upstream in upstreams where !wanted.contains(upstream.name) { upstream.end(removed: true) }
-    let kept = upstreams.filter { wanted.contains($0.name) }
+    let isKept = { (upstream: UpstreamRunner) in
+      zip(origins, wanted).contains { $0.0 == upstream.role && $1 == upstream.name }
+    }
+    for upstream in upstreams where !isKept(upstream) { upstream.end(removed: true) }
+    let kept = upstreams.filter(isKept)
     stream.findPositions(of: wanted)
     upstreams = zip(origins, wanted).map { origin, name in
-      kept.first { $0.name == name } ?? UpstreamRunner(origin.0, origin.1, of: stream, owner: self)
+      guard let known = kept.first(where: { $0.name == name }) else {
+        return UpstreamRunner(origin.0, origin.1, of: stream, owner: self)
+      }
+      known.source = origin.1
+      return known
     }
     lastUsed = 0
   }
@@ -93,6 +100,14 @@ extension StreamRunner {
     return configuration.mirror != nil ? (all.first, []) : (nil, all)
   }
 
+  /// Copies nothing any more.
+  ///
+  /// - Parameter removed: the stream is deleted, and the origins' consumers are not needed.
+  func endUpstreams(removed: Bool) {
+    upstreams?.end(removed: removed)
+    upstreams = nil
+  }
+
   func findPositions(of names: [SourceName]) {
     do {
       try rules.findPositions(of: names)
@@ -120,8 +135,9 @@ extension StreamRunner {
     let outcome = rules.proposeCopy(
       InboundMessage(subject: subject, reply: .empty, header: header, payload: payload), at: place,
       now: loop.wallNow, output: &output)
-    if outcome == .journal { append(output.entries, reply: .empty) }
+    // Before the entries: in memory they are applied at once, which has its own output.
     carryOut()
+    if outcome == .journal { append(output.entries, reply: .empty) }
     return outcome
   }
 
@@ -132,7 +148,6 @@ extension StreamRunner {
     guard rules.proposeSkip(through: sequence, output: &output) else { return }
     expectChange(nil)
     append(output.entries, reply: .empty)
-    carryOut()
   }
 
   /// A mirror has most of what its origin has: it answers direct gets for it.

@@ -68,7 +68,8 @@ struct Upstream {
   }
 
   let role: Role
-  let source: StreamSource
+  /// A change counts with the next request.
+  var source: StreamSource
   let identification: UpstreamIdentification
   private(set) var phase: Phase
 

@@ -33,7 +33,6 @@ final class UpstreamListener: InternalSubscriber {
 final class UpstreamRunner {
   private unowned let stream: StreamRunner
   private unowned let owner: StreamUpstreams
-  let source: StreamSource
   let name: SourceName
   private var machine: Upstream
   private let transforms: [SubjectTransform]
@@ -54,7 +53,6 @@ final class UpstreamRunner {
   init(_ role: Upstream.Role, _ source: StreamSource, of stream: StreamRunner, owner: StreamUpstreams) {
     self.stream = stream
     self.owner = owner
-    self.source = source
     name = SourceName(source)
     writer = SourceMarkWriter(name)
     transforms = source.subjectTransforms.compactMap {
@@ -63,14 +61,23 @@ final class UpstreamRunner {
     let position = role == .source ? stream.rules.sourcePositions[name] : nil
     machine = Upstream(
       role, source, identification: owner.identification(of: source), position: position?.sequence ?? 0,
-      identity: String(decoding: position?.identity ?? [], as: UTF8.self), now: stream.loop.wallNow,
+      identity: String(decoding: position?.identity ?? [], as: UTF8.self), now: stream.loop.worker.loop.now,
       random: UInt64.random(in: 0 ... .max))
     identity = position?.identity ?? []
     setTimer()
   }
 
+  var role: Upstream.Role { machine.role }
+
+  /// Where it copies from. What its name does not tell may change.
+  var source: StreamSource {
+    get { machine.source }
+    set { machine.source = newValue }
+  }
+
   private var loop: JetStreamLoop { stream.loop }
-  private var now: Int64 { stream.loop.wallNow }
+  /// Not the wall clock, which may be set.
+  private var now: Int64 { stream.loop.worker.loop.now }
   private var random: UInt64 { UInt64.random(in: 0 ... .max) }
 
   /// What STREAM.INFO tells of it (FEATURES 5.054).
@@ -96,8 +103,7 @@ final class UpstreamRunner {
     if let timer { loop.worker.loop.cancel(timer) }
     timer = nil
     guard removed, source.consumer == nil else { return }
-    let role: Upstream.Role = stream.configuration.mirror == source ? .mirror : .source
-    let consumer = owner.identification(of: source).consumerName(role, source)
+    let consumer = machine.identification.consumerName(role, source)
     let subject = UpstreamRequest.path("CONSUMER.DELETE.\(source.name).\(consumer)", source.external)
     loop.worker.publishSoon(ServerMessage(account: stream.account, subject: Array(subject.utf8), payload: []))
   }
@@ -111,6 +117,8 @@ final class UpstreamRunner {
     // Not weak: what was ever held weakly is counted slowly for ever. `end` cancels the timer.
     timer = loop.worker.loop.schedule(afterNanoseconds: max(0, due - now)) { [unowned self] in
       timer = nil
+      // Not the origin is slow, but this server: what it has sent waits here.
+      if machine.isFollowing, loop.isBehind || stream.mustHold { machine.heard(at: now) }
       if let due = machine.due, due <= now {
         carryOut(machine.tick(now: now, state: stream.downstreamState, random: random))
       }

@@ -58,7 +58,7 @@ extension StreamRules {
       }
     }
     if put.sequence > proposedSequence || isReplaying { takeOver(put) }
-    if put.flags.contains(.isSourced) { notePosition(put) }
+    if put.flags.contains(.isSourced) { notePosition(PublishHeaders(put.header), isStored: isKept) }
     let isStored = isNew && isKept
     if isKept { try noteTimes(put, isStored: isStored) }
     if put.sequence == store.lastSequence, !(isReplaying && removesSilently) {

@@ -116,13 +116,13 @@ extension StreamRules {
   // MARK: - How far it has come with its sources
 
   /// Notes where a sourced message came from.
-  mutating func notePosition(_ put: PutEntry) {
-    guard let value = PublishHeaders(put.header).streamSource, let mark = SourceMark(value) else { return }
-    sourcePositions.note(mark, isStored: !put.flags.contains(.isNotKept))
+  mutating func notePosition(_ headers: PublishHeaders, isStored: Bool) {
+    guard let value = headers.streamSource, let mark = SourceMark(value) else { return }
+    sourcePositions.note(mark, isStored: isStored)
   }
 
   /// Looks through the stored messages, the newest first, for the sources of which nothing is known; needed when what
-  /// was known is lost, and after a restore.
+  /// was known is lost.
   mutating func findPositions(of names: [SourceName]) throws(StoreError) {
     if sourcePositions.isComplete { return }
     var missing = names.filter { sourcePositions[$0] == nil }

@@ -32,15 +32,22 @@ extension StreamRunner {
     isCheckpointing = true
     isCheckpointWanted = false
     let consumers = consumerCheckpoints()
-    loop.afterEverythingInFlight { [self] in
-      guard let job = prepareCheckpoint(consumers, inSlices: true) else {
-        isCheckpointing = false
-        return
-      }
-      bytesSinceCheckpoint = 0
-      dirtySince = 0
-      carryOut(job)
+    // Without consumers there is nothing ahead. A journal that is full writes nothing before there is a checkpoint.
+    if self.consumers.isEmpty {
+      beginCheckpoint(consumers)
+    } else {
+      loop.afterEverythingInFlight { [self] in beginCheckpoint(consumers) }
     }
+  }
+
+  private func beginCheckpoint(_ consumers: [RecoveredConsumer]) {
+    guard let job = prepareCheckpoint(consumers, inSlices: true) else {
+      isCheckpointing = false
+      return
+    }
+    bytesSinceCheckpoint = 0
+    dirtySince = 0
+    carryOut(job)
   }
 
   /// Copies what the job needs a bit a turn, so that messages need not wait for it, and then has it run.

@@ -117,10 +117,10 @@ final class ConsumerRunner: ConsumerPort {
     } else if purge.count > 0 {
       machine.countUndelivered(self)
     }
-    let wantsOnlyThat = !filters.isEmpty && filters.allSatisfy { Subject.isSubset($0, of: subject) }
-    if purge.subject.isEmpty || wantsOnlyThat {
+    let covered = filters.count { Subject.isSubset($0, of: subject) }
+    if purge.subject.isEmpty || (covered > 0 && covered == filters.count) {
       machine.purged(from: next, port: self, now: now)
-    } else if wantsAll {
+    } else if wantsAll || covered > 0 {
       machine.purged(port: self, now: now)
     }
     if let lost { machine.lose(lost, port: self, now: now) }

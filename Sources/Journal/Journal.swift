@@ -291,7 +291,7 @@ public final class Journal: @unchecked Sendable {
     case .rewrite: put(unwritten!)
     case .stalled(let durable):
       tell(.checkpointWanted(through: durable), everyone)
-      return false
+      return locked { !isStalled }
     }
     return true
   }
@@ -312,7 +312,7 @@ public final class Journal: @unchecked Sendable {
     case .none:
       if state.canFree { return .checkpoint }
       if isStalled { return .nothing }
-      isStalled = true
+      isStalled = !state.turnToReserve()
       return .stalled(state.durable)
     case .unprepared:
       if let slot = state.beginCreating() { return .create(slot: slot) }
@@ -507,15 +507,15 @@ public final class Journal: @unchecked Sendable {
         waitForSpace(error)
         return
       }
-      let freed = locked { () -> [JournalState.FreeSegment] in
+      let freed = locked { () -> JournalState.FreedSegments in
         let freed = state.checkpointWritten(checkpoint)
         counts.checkpoints += 1
-        counts.segmentsRecycled += UInt64(freed.count)
+        counts.segmentsRecycled += UInt64(freed.slots.count)
         return freed
       }
       if unwritten == nil { endShortage() }
-      for segment in freed { storage.closeSegment(segment.slot) }
-      try storage.removeSegments(freed.filter { $0.capacity != options.segmentBytes }.map(\.slot))
+      for slot in freed.slots { storage.closeSegment(slot) }
+      try storage.removeSegments(freed.useless)
     } catch {
       fail(error)
     }

@@ -6,9 +6,13 @@ public struct JournalOptions: Sendable {
   public var segmentBytes = 16 << 20
   /// Size of the segment that a start makes when no file is left over: it waits until that is filled with zeros.
   public var firstSegmentBytes = 1 << 20
-  /// Segments at a time, at least 3, one or two of them ready for what comes; when the others are in use nothing is
-  /// written until a checkpoint frees one, and appends are refused once the forming batch is full.
+  /// Segments at a time, at least 3, one or two of them ready for what comes; when the others are in use, and
+  /// the reserve too, nothing is written until a checkpoint frees one, and appends are refused once the forming batch is
+  /// full.
   public var maximumSegments = 128
+  /// Segments beyond the maximum for what is on its way when all are in use: a checkpoint may have to wait for that. They
+  /// go as soon as they are free.
+  public var reserveSegments = 0
   /// Segments in use from which on checkpoints are asked for, so that a journal stays as small as it can be; half of
   /// `maximumSegments` if that is less.
   public var eagerSegments = 16

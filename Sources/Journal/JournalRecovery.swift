@@ -272,11 +272,14 @@ public final class JournalRecovery {
     closeReader()
     // With nothing missing, nothing of value is in those without a header.
     let unused = chain.filter { $0.isMadeUp && !usedSlots.contains($0.slot) }.map(\.slot)
-    let useless =
+    var useless =
       (report.skipped.isEmpty ? unreadable + unused : [])
       + free.filter { $0.capacity != options.segmentBytes }.map(\.slot)
     free.removeAll { $0.capacity != options.segmentBytes }
     var segments = chain.filter { !unused.contains($0.slot) }
+    while !free.isEmpty, segments.count + free.count > options.maximumSegments {
+      useless.append(free.removeLast().slot)
+    }
     let upcoming = try takeUpcoming(&segments)
     let highest = chain.reduce(0) { max($0, $1.header.number) }
     var state = JournalState(
@@ -289,10 +292,10 @@ public final class JournalRecovery {
     let checkpoint = state.checkpoint()
     try storage.write(checkpoint)
     try storage.removeSegments(useless)
-    var freed = state.checkpointWritten(checkpoint)
+    useless = state.checkpointWritten(checkpoint).useless
     try writeUnproven(&state, following)
-    freed += state.freeSegments(below: safeReplayFrom, andRepeated: true)
-    try storage.removeSegments(freed.filter { $0.capacity != options.segmentBytes }.map(\.slot))
+    useless += state.freeSegments(below: safeReplayFrom, andRepeated: true).useless
+    try storage.removeSegments(useless)
     return Journal(state: state, storage: storage, options: options, clock: clock)
   }
 

@@ -71,6 +71,8 @@ struct JournalState {
   private(set) var free: [FreeSegment]
   /// The slot of a file that is being made.
   private(set) var creating: Int?
+  /// All segments up to the maximum are in use: the reserve may be touched.
+  private(set) var usesReserve = false
   private(set) var lastCheckpoint: UInt64
   /// What the newest and the one before would replay from.
   private(set) var checkpointed: LogSequence
@@ -189,7 +191,7 @@ struct JournalState {
   mutating func place(byteCount: Int, first: LogSequence) -> Placement {
     if let placement = placeInActive(byteCount: byteCount) { return placement }
     guard let successor = free.first else {
-      return segments.count + 1 < options.maximumSegments ? .unprepared : .none
+      return mayCreate ? .unprepared : .none
     }
     precondition(lastCheckpoint >= epoch, "the epoch is on disk first")
     free.removeFirst()
@@ -251,12 +253,22 @@ struct JournalState {
 
   // MARK: making segments ahead
 
+  /// Another file is within the bounds.
+  private var mayCreate: Bool {
+    segments.count + 1 < options.maximumSegments + (usesReserve ? options.reserveSegments : 0)
+  }
+
+  /// Nothing has a place within the maximum. False: nor has it in the reserve.
+  mutating func turnToReserve() -> Bool {
+    guard !usesReserve, options.reserveSegments > 0 else { return false }
+    usesReserve = true
+    return true
+  }
+
   /// The slot of a file that should be made now, so that the next segment begins without waiting. The caller makes it
   /// and says `created` or `notCreated`.
   mutating func beginCreating(beyondMaximum: Bool = false) -> Int? {
-    guard creating == nil, free.isEmpty, beyondMaximum || segments.count + 1 < options.maximumSegments else {
-      return nil
-    }
+    guard creating == nil, free.isEmpty, beyondMaximum || mayCreate else { return nil }
     creating = nextSlot
     nextSlot += 1
     return creating
@@ -274,6 +286,13 @@ struct JournalState {
   var checkpointWanted: LogSequence? {
     guard segments.count >= min(options.eagerSegments, (options.maximumSegments + 1) / 2) else { return nil }
     return segments[segments.count / 2].header.first - 1
+  }
+
+  /// Segments that hold nothing any more.
+  struct FreedSegments {
+    var slots: [Int]
+    /// Those whose files go.
+    var useless: [Int] = []
   }
 
   mutating func fail(_ failure: JournalFailure) { if phase == .running { phase = .failed(failure) } }
@@ -296,7 +315,7 @@ struct JournalState {
   }
 
   /// The checkpoint is durable: segments that neither it nor the one before needs are free.
-  mutating func checkpointWritten(_ checkpoint: Checkpoint) -> [FreeSegment] {
+  mutating func checkpointWritten(_ checkpoint: Checkpoint) -> FreedSegments {
     precondition(checkpoint.number == lastCheckpoint + 1, "checkpoints are written in turn")
     lastCheckpoint = checkpoint.number
     safelyCheckpointed = checkpointed
@@ -311,7 +330,7 @@ struct JournalState {
   /// Frees segments whose successor begins at or below `sequence`; with `andRepeated` also those whose successor begins
   /// with the same record: they are empty, or their records stand in the successor too, which has to be durable.
   @discardableResult
-  mutating func freeSegments(below sequence: LogSequence, andRepeated: Bool) -> [FreeSegment] {
+  mutating func freeSegments(below sequence: LogSequence, andRepeated: Bool) -> FreedSegments {
     var freed: [FreeSegment] = []
     var kept: [Segment] = []
     for (index, segment) in segments.enumerated() {
@@ -327,8 +346,16 @@ struct JournalState {
       }
     }
     segments = kept
-    // An outsized segment is not kept for ever.
-    free += freed.filter { $0.capacity == options.segmentBytes }
-    return freed
+    if segments.count + 1 < options.maximumSegments { usesReserve = false }
+    var result = FreedSegments(slots: freed.map(\.slot))
+    for segment in freed {
+      // An outsized segment is not kept for ever, nor is one of the reserve.
+      if segment.capacity == options.segmentBytes, segments.count + 1 + free.count < options.maximumSegments {
+        free.append(segment)
+      } else {
+        result.useless.append(segment.slot)
+      }
+    }
+    return result
   }
 }

@@ -43,6 +43,7 @@ struct CrashRun {
     options.segmentBytes = random.chance(50) ? 16 << 10 : 32 << 10
     options.firstSegmentBytes = random.chance(50) ? 12 << 10 : 1 << 20
     options.maximumSegments = random.chance(20) ? 6 : 24
+    options.reserveSegments = Int.random(in: 0...2, using: &random)
     options.maximumBatchBytes = 8 << 10
     options.maximumRecordBytes = 40 << 10
     options.hasOwnThread = false

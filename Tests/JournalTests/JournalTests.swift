@@ -165,6 +165,74 @@ import Testing
     #expect(journal.statistics.segmentsRecycled > 10)
   }
 
+  @Test func `when all segments are in use, what is on its way goes to the reserve, whose files do not stay`() throws {
+    let disk = SimulatedDisk(seed: 1)
+    var options = Self.options()
+    options.reserveSegments = 3
+    func segments() throws -> Int { try disk.list("/j").count { $0.hasPrefix("segment") } }
+    let (journal, _) = try Self.open(disk, options)
+    let ear = Ear()
+    let listener = journal.addListener { ear.notices.append($0) }
+    func append() {
+      _ = journal.append(owner: 1, kind: 0, [UInt8](repeating: 0, count: 4000), listener: listener)
+      journal.commit()
+    }
+    func wishes() -> [LogSequence] {
+      ear.notices.compactMap { if case .checkpointWanted(let through) = $0 { through } else { nil } }
+    }
+    // With the maximum, checkpoints are asked for and the journal goes on.
+    while try segments() <= options.maximumSegments {
+      append()
+      while journal.runTurn() {}
+    }
+    let atMaximum = journal.durable
+    #expect(wishes().contains { $0 < atMaximum && $0 + 8 >= atMaximum })
+    // Beyond the reserve it stops, and says so once more.
+    for _ in 0..<200 {
+      append()
+      while journal.runTurn() {}
+    }
+    let stopped = journal.durable
+    #expect(stopped > atMaximum && stopped < 200)
+    #expect(wishes().last == stopped)
+    #expect(try segments() == options.maximumSegments + options.reserveSegments)
+    // Released, the files beyond the maximum go.
+    journal.release(owner: 1, through: stopped)
+    for _ in 0..<40 {
+      append()
+      while journal.runTurn() {}
+      journal.release(owner: 1, through: journal.durable)
+    }
+    #expect(journal.durable > stopped + 30)
+    #expect(try segments() <= options.maximumSegments)
+    #expect(journal.failure == nil)
+  }
+
+  @Test func `a start after the reserve was used shows everything, and makes the journal small again`() throws {
+    let disk = SimulatedDisk(seed: 1)
+    var options = Self.options()
+    options.reserveSegments = 3
+    let (journal, _) = try Self.open(disk, options)
+    for _ in 0..<200 {
+      _ = journal.append(owner: 1, kind: 0, [UInt8](repeating: 0, count: 4000), listener: 0)
+      journal.commit()
+      while journal.runTurn() {}
+    }
+    let stopped = journal.durable
+    disk.crash()
+    let (again, seen) = try Self.open(disk, options)
+    #expect(seen.count >= Int(stopped))
+    for _ in 0..<60 {
+      again.release(owner: 1, through: again.durable)
+      _ = again.append(owner: 1, kind: 0, [UInt8](repeating: 0, count: 4000), listener: 0)
+      again.commit()
+      while again.runTurn() {}
+    }
+    #expect(again.failure == nil)
+    #expect(again.durable >= stopped + 50)
+    #expect(try disk.list("/j").count { $0.hasPrefix("segment") } <= options.maximumSegments)
+  }
+
   @Test(arguments: [70 << 10, 76 << 10, 80 << 10, 90 << 10, 100 << 10])
   func `on a full disk the journal waits, and goes on when there is space`(capacity: Int) throws {
     let disk = SimulatedDisk(seed: 1)

@@ -62,6 +62,8 @@ extension JetStreamService {
     // A small volume has a small journal.
     options.maximumSegments = min(
       options.maximumSegments, max(Self.fewestSegments, Int(maximumStorage / 8) / options.segmentBytes))
+    // What all loops may have on its way, and as much again for what comes until they know.
+    options.reserveSegments = 8
     return options
   }
 

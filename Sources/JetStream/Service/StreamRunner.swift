@@ -31,7 +31,7 @@ final class StreamRunner: @unchecked Sendable {
   /// The consumer that was asked for last.
   var lastConsumer: ConsumerRunner?
   /// Messages that wait until nothing is in flight, each with a copy of its bytes.
-  private var held: [HeldMessage] = []
+  var held: [HeldMessage] = []
   /// A changed configuration waits until nothing is in flight: under load there is no such moment unless messages wait.
   private var isAwaitingUpdate = false
   /// The last record of the journal that is contained in the store.
@@ -63,11 +63,11 @@ final class StreamRunner: @unchecked Sendable {
   private var toldLost = LostMessages()
   private var isTellingLost = false
   var isOver = false
-  private var tickTimer: TimerToken?
+  var tickTimer: TimerToken?
   private var tickDue = Int64.max
   /// Consumers have been told of everything up to here.
   var announced: UInt64 = 0
-  private var countedBytes: UInt64 = 0
+  var countedBytes: UInt64 = 0
   private var answerBytes: [UInt8] = []
   /// Room for the header of a direct get's answer.
   var getHeader: [UInt8] = []
@@ -113,7 +113,7 @@ final class StreamRunner: @unchecked Sendable {
   var configuration: StreamConfiguration { rules.configuration }
   /// What it does goes to the journal.
   var isLogged: Bool { store.backing == .file }
-  private var worker: Worker { loop.worker }
+  var worker: Worker { loop.worker }
 
   /// On the loop, when the stream begins to live there.
   func begin() {
@@ -554,7 +554,7 @@ final class StreamRunner: @unchecked Sendable {
     countUse()
   }
 
-  // MARK: failure and end
+  // MARK: failure
 
   /// Why it takes no messages now.
   var refusal: String? { failure ?? shortage ?? (isLogged ? loop.shortage : nil) }
@@ -581,45 +581,6 @@ final class StreamRunner: @unchecked Sendable {
     loop.service.server.logger.error("JetStream stream '\(account.name) > \(handle.name)' stopped: \(reason)")
     loop.service.streamFailed(handle, reason)
   }
-
-  /// What the store holds does not count any more.
-  func forgetUse() {
-    handle.account.addUse(-Int64(bitPattern: countedBytes), inMemory: !isLogged)
-    countedBytes = 0
-  }
-
-  /// The stream is deleted.
-  func delete() {
-    endUpstreams(removed: true)
-    end()
-    for consumer in consumers.values {
-      consumer.machine.dismissWaiting(.consumerDeleted, port: consumer)
-      publish(.deleted, about: consumer.name)
-    }
-    publish(Advisory.stream(handle.name, .delete, loop.advisoryHead()))
-    consumers = [:]
-    forgetUse()
-    handle.runner = nil
-    loop.forget(self)
-    loop.service.removeFiles(of: handle, store)
-  }
-
-  func end() {
-    isOver = true
-    loop.keepUntilSettled(self)
-    rules.close()
-    unlisten()
-    endUpstreams(removed: false)
-    handle.answersDirectGets = false
-    handle.account.setMirror(handle, of: nil)
-    if let tickTimer { worker.loop.cancel(tickTimer) }
-    tickTimer = nil
-    for consumer in consumers.values { consumer.end() }
-    held = []
-  }
-
-  /// A consumer that has gone is not found by chance.
-  func forgetLastConsumer() { lastConsumer = nil }
 
   /// Recovery has applied the journal up to here.
   func recovered(through log: LogSequence, checkpointed: LogSequence) {

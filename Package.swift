@@ -46,7 +46,7 @@ let package = Package(
 
     // Rooms, ground floor first; a room imports only rooms above its line.
     room("Bytes", ["CSystem"]),
-    room("JSON", ["Bytes"]),
+    quietRoom("JSON", ["Bytes"]),
     quietRoom("Crypto", ["Bytes", "JSON", "CSystem", "COpenSSL", "CCrypt"]),
     room("Reactor", ["Bytes", "JSON", "Crypto", "CSystem", "COpenSSL"]),
     room("Journal", ["Bytes", "Reactor", "CSystem"]),
@@ -72,7 +72,7 @@ let package = Package(
     quietRoom("NATSClient", ["Bytes", "JSON", "Crypto", "Reactor", "CSystem"]),
 
     quietRoom("Flags", ["CSystem"]),
-    room("Metrics", ["Bytes", "JSON", "CSystem"]),
+    quietRoom("Metrics", ["Bytes", "JSON", "CSystem"]),
     quietRoom("Exporting", ["Bytes", "JSON", "Flags", "Crypto", "Reactor", "HTTP", "Metrics", "CSystem"]),
 
     quietRoom("Reconciliation", ["Bytes", "JSON", "CYAML"]),

@@ -122,7 +122,9 @@ def tests(context):
     folder.mkdir(exist_ok=True)
     certificates.make(folder)
     made = [suite.Test(f"3.024 start-up failure: {arguments}", lambda a=arguments: same_failure(context, a)) for arguments in FAILURES]
-    made += [suite.Test(f"reload: {name}", lambda n=name: same_reload(context, folder, *RELOADS[n])) for name in RELOADS]
+    # Ports that were free may be taken by the tests beside, when a server comes back to its own.
+    made += [suite.Test(f"reload: {name}", lambda n=name: same_reload(context, folder, *RELOADS[n]), timed=True)
+             for name in RELOADS]
     made += [suite.Test(f"trace: {name}", lambda o=options: same_trace(context, o)) for name, options in TRACE_OPTIONS.items()]
     made += [suite.Test(name, lambda f=function: f(context)) for name, function in FUNCTIONS]
     made += operations_jetstream.tests(context)

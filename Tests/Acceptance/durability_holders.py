@@ -4,9 +4,9 @@ import time
 import servers
 import suite
 
-# Eight segments of 16 MiB is the smallest journal: it has an eighth of `max_file`.
+# Eight segments of 16 MiB is the smallest journal (an eighth of `max_file`), with eight in reserve.
 CONFIG = 'http: "127.0.0.1:-1"\njetstream {{ store_dir: {}, max_mem: 64MB, max_file: 1GB }}\n'
-JOURNAL_BYTES = 8 * (16 << 20)
+JOURNAL_BYTES = (8 + 8) * (16 << 20)
 FLOW_MESSAGES, FLOW_SIZE = 4000, 100_000
 SECONDS = 60
 
@@ -40,12 +40,21 @@ class Holders:
         return next(self.store.glob(f"jetstream/accounts/*/streams/{name}.*"))
 
     def flow(self):
-        """Three times what the journal can hold."""
+        """Far more than the journal can hold."""
         if not self.tools.request(self.server, "STREAM.INFO.F").get("config"):
             self.create("F", max_bytes=32 << 20)
         self.publish("F", FLOW_MESSAGES, FLOW_SIZE, 100)
         size = sum(file.stat().st_size for file in (self.store / "jetstream/journal").iterdir())
         suite.check(size <= JOURNAL_BYTES + (2 << 20), f"the journal takes {size >> 20} MiB")
+
+    def hold(self, name):
+        """A stream with messages in a checkpoint and others in the journal only; what was acknowledged of each."""
+        self.server.start()
+        self.create(name)
+        before = self.publish(name, 1000)
+        self.server.stop()  # with a checkpoint
+        self.server.start()
+        return [before, self.publish(name, 1000)]
 
     def restart(self):
         self.server.kill()
@@ -90,12 +99,7 @@ def damaged(tools, context):
     holders = Holders(tools, context)
     server = holders.server
     try:
-        server.start()
-        holders.create("D")
-        kept = [holders.publish("D", 1000)]
-        server.stop()  # with a checkpoint
-        server.start()
-        kept.append(holders.publish("D", 1000))
+        kept = holders.hold("D")
         server.kill()
         break_checkpoints(holders.folder("D"))
         for _ in range(2):
@@ -123,12 +127,7 @@ def failed(tools, context):
     holders = Holders(tools, context)
     server = holders.server
     try:
-        server.start()
-        holders.create("B")
-        kept = [holders.publish("B", 1000)]
-        server.stop()
-        server.start()
-        kept.append(holders.publish("B", 1000))
+        kept = holders.hold("B")
         place = holders.folder("B")
         away = place.parent.parent / "away"
         place.rename(away)

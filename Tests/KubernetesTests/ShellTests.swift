@@ -124,20 +124,30 @@ private final class Followed {
     #expect(server.paths.count == 4)
   }
 
-  @Test func aTokenThatIsRefusedIsReadAgain() throws {
-    let server = try FakeServer()
+  /// A request with the old token, then as many as given after file and server have the new one. Returns their answers.
+  private func answersWithANewToken(_ server: FakeServer, requests: Int) -> Collected<Bool> {
     let folder = Folder()
     let file = folder.write("token", "old\n")
     server.state.withLock { $0.tokens = ["old"] }
     let client = server.client { $0.login = .tokenFile(file) }
     let answers = Collected<Bool>()
-    let request = ResourceRequest.list(streams, .init(), limit: 1)
-    client.send(request) { if case .success = $0 { answers.add(true) } }
+    func ask() {
+      client.send(.list(streams, .init(), limit: 1)) { result in
+        if case .success = result { answers.add(true) } else { answers.add(false) }
+      }
+    }
+    ask()
     #expect(answers.wait { $0 == [true] })
     folder.write("token", "new\n")
     server.state.withLock { $0.tokens = ["new"] }
-    client.send(request) { if case .success = $0 { answers.add(true) } }
-    #expect(answers.wait { $0 == [true, true] })
+    for _ in 0..<requests { ask() }
+    #expect(answers.wait { $0.count == 1 + requests })
+    return answers
+  }
+
+  @Test func aTokenThatIsRefusedIsReadAgain() throws {
+    let server = try FakeServer()
+    #expect(answersWithANewToken(server, requests: 1).all == [true, true])
     #expect(server.state.withLock { $0.seen.map(\.token) } == ["old", "old", "new"])
   }
 
@@ -198,24 +208,7 @@ private final class Followed {
   }
 
   @Test func manyRequestsThatAreRefusedAtOnceAllGetTheNewToken() throws {
-    let server = try FakeServer()
-    let folder = Folder()
-    let file = folder.write("token", "old\n")
-    server.state.withLock { $0.tokens = ["old"] }
-    let client = server.client { $0.login = .tokenFile(file) }
-    let answers = Collected<Bool>()
-    let request = ResourceRequest.list(streams, .init(), limit: 1)
-    client.send(request) { if case .success = $0 { answers.add(true) } }
-    #expect(answers.wait { $0 == [true] })
-    folder.write("token", "new\n")
-    server.state.withLock { $0.tokens = ["new"] }
-    for _ in 0..<8 {
-      client.send(request) { result in
-        if case .success = result { answers.add(true) } else { answers.add(false) }
-      }
-    }
-    #expect(answers.wait { $0.count == 9 })
-    #expect(!answers.all.contains(false))
+    #expect(answersWithANewToken(try FakeServer(), requests: 8).all == Array(repeating: true, count: 9))
   }
 
   @Test func twoElectorsAgreeAndAReleaseIsTakenUp() throws {

@@ -1,3 +1,4 @@
+import Bytes
 import CSystem
 import Configuration
 import Crypto
@@ -247,17 +248,13 @@ public final class Server: @unchecked Sendable {
 
   /// On loop 0, as the last thing of a shutdown.
   private func closeEverything() {
-    let count = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
-    count.initialize(to: UInt32(workers.count))
-    let counter = UInt(bitPattern: count)
+    let pending = Countdown(workers.count)
     for worker in workers {
       worker.loop.submit { [self] in
         for connection in Array(worker.connections.values) { connection.close(.serverShutdown) }
         worker.flushStages()
         for connection in Array(worker.connections.values) { connection.finishClose() }
-        let pointer = UnsafeMutablePointer<UInt32>(bitPattern: counter)!
-        if csys_add32(pointer, UInt32.max) == 1 {
-          pointer.deallocate()
+        if pending.arrive() {
           let end = { @Sendable [self] in
             logger.info("Server Exiting..")
             loops.stop()

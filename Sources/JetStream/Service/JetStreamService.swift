@@ -227,23 +227,18 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
   private func onAllLoops(
     _ body: @escaping @Sendable (StreamRunner) -> Void, _ done: @escaping @Sendable () -> Void
   ) {
-    let pending = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
-    pending.initialize(to: UInt32(loops.count))
-    let address = UInt(bitPattern: pending)
+    let pending = Countdown(loops.count)
     for loop in loops {
       loop.worker.loop.submit { [self] in
-        for runner in sortedAccounts.flatMap(\.sortedStreams).filter({ $0.loop === loop }).compactMap(\.runner) {
-          body(runner)
-        }
-        loop.worker.loop.submit {
-          let pending = UnsafeMutablePointer<UInt32>(bitPattern: address)!
-          if csys_add32(pending, UInt32.max) == 1 {
-            pending.deallocate()
-            done()
-          }
-        }
+        runners(on: loop).forEach(body)
+        loop.worker.loop.submit { if pending.arrive() { done() } }
       }
     }
+  }
+
+  /// On that loop.
+  private func runners(on loop: JetStreamLoop) -> [StreamRunner] {
+    sortedAccounts.flatMap(\.sortedStreams).filter { $0.loop === loop }.compactMap(\.runner)
   }
 
   public func stop(_ done: @escaping @Sendable () -> Void) {
@@ -447,21 +442,15 @@ public final class JetStreamService: JetStreamHost, InterestObserver, @unchecked
 
   /// Closes all streams on their loops.
   private func closeStreams(_ done: @escaping @Sendable () -> Void) {
-    let pending = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
-    pending.initialize(to: UInt32(loops.count))
-    let address = UInt(bitPattern: pending)
+    let pending = Countdown(loops.count)
     for loop in loops {
       loop.worker.loop.submit { [self] in
-        let runners = sortedAccounts.flatMap(\.sortedStreams).filter { $0.loop === loop }.compactMap(\.runner)
+        let runners = runners(on: loop)
         for runner in runners { runner.prepareShutDown() }
         loop.close {
           loop.afterCheckpoints(of: runners) {
             for runner in runners { runner.shutDown() }
-            let pending = UnsafeMutablePointer<UInt32>(bitPattern: address)!
-            if csys_add32(pending, UInt32.max) == 1 {
-              pending.deallocate()
-              done()
-            }
+            if pending.arrive() { done() }
           }
         }
       }

@@ -1,3 +1,4 @@
+import Bytes
 import Crypto
 import JetStreamAPI
 
@@ -83,25 +84,11 @@ struct SourceMarkWriter {
   /// Appends the field without the line end.
   func append(sequence: UInt64, subject: UnsafeRawBufferPointer, identity: [UInt8], to block: inout [UInt8]) {
     block += front
-    appendDecimal(sequence, to: &block)
+    block.append(decimal: sequence)
     block += selection
     block.append(contentsOf: subject)
     if identity.isEmpty { return }
     block.append(UInt8(ascii: " "))
     block += identity
-  }
-}
-
-/// A number in decimal digits.
-func appendDecimal(_ number: UInt64, to bytes: inout [UInt8]) {
-  withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-    var position = 20
-    var rest = number
-    repeat {
-      position -= 1
-      digits[position] = 0x30 + UInt8(rest % 10)
-      rest /= 10
-    } while rest > 0
-    bytes.append(contentsOf: UnsafeBufferPointer(rebasing: UnsafeBufferPointer(digits)[position..<20]))
   }
 }

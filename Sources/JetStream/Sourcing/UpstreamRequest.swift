@@ -63,7 +63,7 @@ struct UpstreamRequest: Equatable {
     var consumer = ConsumerConfiguration()
     consumer.name = identification.consumerName(role, source)
     consumer.metadata = identification.metadata(role)
-    let suffix = Self.suffix(random)
+    let suffix = ShortHash.make(String(random))
     // An origin that does not know consumers for sourcing makes no names of its own.
     if level == 0 { consumer.name += "_\(suffix)" }
     consumer.sourcing = level > 0
@@ -131,17 +131,6 @@ struct UpstreamRequest: Equatable {
   /// A prefix may end with a dot.
   private static func joined(_ subject: String) -> String {
     subject.split(separator: ".").joined(separator: ".")
-  }
-
-  private static func suffix(_ random: UInt64) -> String {
-    let digits = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
-    var rest = random
-    var text: [UInt8] = []
-    for _ in 0..<8 {
-      text.append(digits[Int(rest % 62)])
-      rest /= 62
-    }
-    return String(decoding: text, as: UTF8.self)
   }
 }
 

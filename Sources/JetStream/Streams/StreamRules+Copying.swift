@@ -47,7 +47,9 @@ extension StreamRules {
         }
         let headers = PublishHeaders(draft.header)
         try rules.checkCopied(&draft, headers, isMirrored: place != nil, now: now)
-        return rules.completeCopy(draft, headers, at: place, now: now, output: &output)
+        let rejection = rules.complete(
+          draft, headers, at: place, rollsUp: headers.rollup.isGiven, now: now, output: &output)
+        return rejection.map(Self.outcome) ?? .journal
       } catch {
         return Self.outcome(error)
       }
@@ -68,12 +70,7 @@ extension StreamRules {
     if !isMirrored { draft.flags.insert(.isSourced) }
     let increment = headers.increment.flatMap { $0.isEmpty ? nil : $0 }
     if let increment, BigInteger(increment) == nil { throw .refused(.messageIncrInvalid) }
-    if let id = headers.messageID, !id.isEmpty {
-      if !isMirrored, let sequence = duplicates.sequence(of: id, now: now, window: configuration.duplicateWindow) {
-        throw .duplicate(of: sequence)
-      }
-      draft.messageID = id
-    }
+    try takeMessageID(&draft, headers, refusesKnown: !isMirrored, now: now)
     let mayRollUp = configuration.allowRollup && !configuration.denyPurge
     switch headers.rollupKind {
     case .subject where mayRollUp: draft.flags.insert(.rollsUpSubject)
@@ -82,25 +79,6 @@ extension StreamRules {
     default: break
     }
     if increment == nil, configuration.allowMessageCounter { throw .refused(.messageIncrMissing) }
-  }
-
-  private mutating func completeCopy(
-    _ draft: Draft, _ headers: PublishHeaders, at place: MirroredPlace?, now: Int64, output: inout StreamOutput
-  ) -> CopyOutcome {
-    withFinalForm(draft, headers) { rules, result in
-      do throws(Rejection) {
-        var (draft, counter) = try result.get()
-        try rules.checkSizes(draft)
-        try rules.checkAccount(&draft)
-        if !draft.flags.contains(.isNotKept) { try rules.checkTTL(headers) }
-        try rules.checkDiscard(draft, rollsUp: headers.rollup.isGiven)
-        let sequence = rules.accept(draft, at: place, now: now, output: &output)
-        if let counter { rules.counters[Array(draft.subject)] = counter.at(sequence) }
-        return .journal
-      } catch {
-        return Self.outcome(error)
-      }
-    }
   }
 
   /// The origin's stream has nothing up to a sequence, and a mirror follows it there.

@@ -16,7 +16,11 @@ extension StreamRules {
           if rules.configuration.isSealed { throw .refused(.streamSealed) }
           try rules.checkMessageSize(draft)
           try rules.checkSingle(&draft, headers, now: now)
-          return rules.complete(draft, headers, message, now: now, output: &output)
+          let rollsUp = headers.rollup.isGiven || draft.flags.contains(.rollsUpSubject)
+          if let rejection = rules.complete(draft, headers, rollsUp: rollsUp, now: now, output: &output) {
+            return rules.proposal(for: rejection, message)
+          }
+          return .journal
         } catch {
           return rules.proposal(for: error, message)
         }
@@ -53,12 +57,7 @@ extension StreamRules {
     try checkExpectedSequences(draft, headers)
     try checkSchedule(&draft, headers, now: now)
     if headers.streamSource.isGiven { throw .refused(.messageSourceHdrNotAllowed) }
-    if let id = headers.messageID, !id.isEmpty {
-      if let sequence = duplicates.sequence(of: id, now: now, window: configuration.duplicateWindow) {
-        throw .duplicate(of: sequence)
-      }
-      draft.messageID = id
-    }
+    try takeMessageID(&draft, headers, now: now)
     if let expected = headers.expectedLastMessageID, !expected.isEmpty, !expected.elementsEqual(lastMessageID) {
       throw .refused(.streamWrongLastMsgID(String(decoding: lastMessageID, as: UTF8.self)))
     }
@@ -68,22 +67,39 @@ extension StreamRules {
     }
   }
 
+  /// Notes the message's identifier.
+  ///
+  /// - Parameter refusesKnown: one that was stored within the window is a duplicate.
+  mutating func takeMessageID(
+    _ draft: inout Draft, _ headers: PublishHeaders, refusesKnown: Bool = true, now: Int64
+  ) throws(Rejection) {
+    guard let id = headers.messageID, !id.isEmpty else { return }
+    if refusesKnown, let sequence = duplicates.sequence(of: id, now: now, window: configuration.duplicateWindow) {
+      throw .duplicate(of: sequence)
+    }
+    draft.messageID = id
+  }
+
   /// Changes the header where the rules ask for it, checks sizes and limits, and turns the message into an entry.
-  private mutating func complete(
-    _ draft: Draft, _ headers: PublishHeaders, _ message: InboundMessage, now: Int64, output: inout StreamOutput
-  ) -> Proposal {
+  ///
+  /// - Parameter place: where a mirror stores it; nil: behind the last message, now.
+  /// - Returns: why it is none; nil: `output.entries` has it.
+  mutating func complete(
+    _ draft: Draft, _ headers: PublishHeaders, at place: MirroredPlace? = nil, rollsUp: Bool, now: Int64,
+    output: inout StreamOutput
+  ) -> Rejection? {
     withFinalForm(draft, headers) { rules, result in
       do throws(Rejection) {
         var (draft, counter) = try result.get()
         try rules.checkSizes(draft)
         try rules.checkAccount(&draft)
         if !draft.flags.contains(.isNotKept) { try rules.checkTTL(headers) }
-        try rules.checkDiscard(draft, rollsUp: headers.rollup.isGiven || draft.flags.contains(.rollsUpSubject))
-        let sequence = rules.accept(draft, now: now, output: &output)
+        try rules.checkDiscard(draft, rollsUp: rollsUp)
+        let sequence = rules.accept(draft, at: place, now: now, output: &output)
         if let counter { rules.counters[Array(draft.subject)] = counter.at(sequence) }
-        return .journal
+        return nil
       } catch {
-        return rules.proposal(for: error, message)
+        return error
       }
     }
   }

@@ -59,17 +59,8 @@ def state(server, name):
     return durability.must(server, f"STREAM.INFO.{name}")["state"]
 
 
-def answers(server):
-    """Whether the server answers in time: a busy machine may take longer after a start."""
-    try:
-        return state(server, "N")
-    except TimeoutError:
-        return None
-
-
 def settle(server):
     """Waits until all copies have everything; the origins' last sequences."""
-    durability.wait_for(lambda: answers(server), 60)
     last = {name: state(server, name)["last_seq"] for name in ORIGINS}
     wanted = {"M": last["O"], "S": sum(last.values()), "N": sum(last.values())}
     done = durability.wait_for(

@@ -49,6 +49,14 @@ struct SourcePositions {
     entries[index].position.identity = mark.identity.map(Array.init) ?? []
   }
 
+  /// Notes a message that is older than all that were noted.
+  /// - Returns: whether nothing was known of its source.
+  mutating func noteOlder(_ mark: SourceMark) -> Bool {
+    if entries.contains(where: { Self.matches($0, mark) }) { return false }
+    note(mark)
+    return true
+  }
+
   /// How far it has come with a source; nil: it has never sent anything, as far as is known.
   subscript(name: SourceName) -> Position? {
     let stream = Array(name.stream.utf8)

@@ -39,7 +39,8 @@ final class StreamUpstreams {
     }
     for upstream in upstreams where !isKept(upstream) { upstream.end(removed: true) }
     let kept = upstreams.filter(isKept)
-    stream.findPositions(of: wanted)
+    // A mirror is as far as its last message.
+    if configuration.mirror == nil { stream.findPositions(of: wanted) }
     upstreams = zip(origins, wanted).map { origin, name in
       guard let known = kept.first(where: { $0.name == name }) else {
         return UpstreamRunner(origin.0, origin.1, of: stream, owner: self)

@@ -100,7 +100,7 @@ extension StreamRules {
   }
 
   /// Looks through the stored messages, the newest first, for the sources of which nothing is known; needed when what
-  /// was known is lost.
+  /// was known is lost, and once at most: when it came to the first message, all that can be known is.
   mutating func findPositions(of names: [SourceName]) throws(StoreError) {
     if sourcePositions.isComplete { return }
     var missing = names.filter { sourcePositions[$0] == nil }
@@ -112,11 +112,9 @@ extension StreamRules {
       guard !message.header.isEmpty, let value = PublishHeaders(message.header).streamSource,
         let mark = SourceMark(value)
       else { continue }
-      var found = SourcePositions()
-      found.note(mark)
-      guard let index = missing.firstIndex(where: { found[$0] != nil }) else { continue }
-      sourcePositions.note(mark)
-      missing.remove(at: index)
+      guard sourcePositions.noteOlder(mark) else { continue }
+      missing.removeAll { sourcePositions[$0] != nil }
     }
+    if !missing.isEmpty { sourcePositions.isComplete = true }
   }
 }

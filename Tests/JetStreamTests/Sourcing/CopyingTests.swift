@@ -103,9 +103,16 @@ struct CopyingTests {
 
     var damaged = StreamRules(StreamSetup(stream.rules.configuration), store: stream.rules.store)
     #expect(damaged.sourcePositions[origin] == nil)
-    try damaged.findPositions(of: [origin, SourceName(StreamSource(name: "Q"))])
+    try damaged.findPositions(of: [origin])
     #expect(damaged.sourcePositions[origin]?.sequence == 9)
     #expect(damaged.sourcePositions[origin]?.identity == Array("id".utf8))
+    #expect(!damaged.sourcePositions.isComplete, "it has not looked at the oldest messages")
+    let others = ["P", "Q"].map { SourceName(StreamSource(name: $0)) }
+    try damaged.findPositions(of: [others[1]])
+    #expect(damaged.sourcePositions.isComplete, "there is nothing more to find")
+    #expect(damaged.sourcePositions[others[0]]?.sequence == 2, "also of one that was not asked for")
+    #expect(damaged.sourcePositions[others[1]] == nil)
+    #expect(damaged.sourcePositions[origin]?.sequence == 9, "the newest message counts")
   }
 
   @Test("positions outlive the messages")

@@ -56,7 +56,7 @@ extension StreamRules {
     if !isFast, headers.expectedLastMessageID.isGiven {
       throw .refused(.atomicPublishUnsupportedHeaderBatch("Nats-Expected-Last-Msg-Id"))
     }
-    try checkRecord(draft)
+    try checkRecord(draft, behind: batch.count)
     if draft.header.count > Self.maximumHeaderBytes { throw .refused(.streamHeaderExceedsMaximum) }
     try checkIncrement(headers, payload: draft.payload)
     if headers.expectedStream.isGiven, headers.expectedStream.text != configuration.name {

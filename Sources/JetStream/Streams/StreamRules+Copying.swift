@@ -35,7 +35,7 @@ extension StreamRules {
     let draft = Draft(subject: message.subject, header: message.header, payload: message.payload)
     return withTransformed(draft, output: &output) { rules, draft, output in
       do throws(Rejection) {
-        try rules.checkRecord(draft)
+        try rules.checkRecord(draft, at: place)
         if rules.configuration.isSealed { throw .refused(.streamSealed) }
         guard !draft.header.isEmpty else {
           if rules.configuration.allowMessageCounter { throw .refused(.messageIncrMissing) }
@@ -83,7 +83,7 @@ extension StreamRules {
 
   /// The origin's stream has nothing up to a sequence, and a mirror follows it there.
   mutating func proposeSkip(through sequence: UInt64, output: inout StreamOutput) -> Bool {
-    guard sequence > proposedSequence else { return false }
+    guard sequence > proposedSequence, sequence <= Self.maximumSequence else { return false }
     proposedSequence = sequence
     removalsInFlight += 1
     output.entries.append(

@@ -28,6 +28,8 @@ enum Rejection: Error {
 extension StreamRules {
   /// Larger records are refused in file streams (FEATURES 9.013).
   static let maximumRecordBytes = 32 << 20
+  /// The largest sequence of a message: the one behind it is still a number. nats-server goes on with 0.
+  static let maximumSequence = UInt64.max - 1
   static let maximumHeaderBytes = Int(UInt16.max)
 
   /// Decides about a message.
@@ -118,7 +120,14 @@ extension StreamRules {
 
   // MARK: - Checks
 
-  func checkRecord(_ draft: Draft) throws(Rejection) {
+  /// Whether the store can take it at all.
+  ///
+  /// - Parameters:
+  ///   - place: where a mirror stores it; nil: behind the last message.
+  ///   - count: how many messages of its batch come before it.
+  func checkRecord(_ draft: Draft, at place: MirroredPlace? = nil, behind count: UInt64 = 0) throws(Rejection) {
+    let left = Self.maximumSequence - min(place.map { $0.sequence - 1 } ?? proposedSequence, Self.maximumSequence)
+    if left <= count { throw .refused(.streamStoreFailed("no sequences are left")) }
     if store.backing == .file, draft.bytes(in: .file) >= Self.maximumRecordBytes {
       throw .refused(.streamStoreFailed("message too large"))
     }

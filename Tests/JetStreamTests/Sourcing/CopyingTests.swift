@@ -61,6 +61,19 @@ struct CopyingTests {
     #expect(try store.load(5) == nil)
   }
 
+  @Test("a mirror takes no sequence that has none behind it")
+  func lastSequence() throws {
+    var stream = try TestStream()
+    let largest = StreamRules.maximumSequence
+    let outcome = try copy(&stream, "o.1", "", at: MirroredPlace(sequence: largest + 1, timestamp: 1))
+    #expect(outcome == .refused(.streamStoreFailed("no sequences are left")))
+    let skips = stream.rules.proposeSkip(through: largest + 1, output: &stream.output)
+    #expect(!skips)
+    #expect(try copy(&stream, "o.1", "", at: MirroredPlace(sequence: largest, timestamp: 1)) == .journal)
+    #expect(stream.rules.store.lastSequence == largest)
+    #expect(try copy(&stream, "s.1", source(1)) == .refused(.streamStoreFailed("no sequences are left")))
+  }
+
   @Test("a mirror follows its origin past what is gone there, also when that is applied again")
   func skipping() throws {
     var stream = try TestStream()

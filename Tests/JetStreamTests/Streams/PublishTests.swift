@@ -268,4 +268,45 @@ struct PublishTests {
     stream.rules.resources.isServerExhausted = true
     #expect(errorNumber(try stream.publish("s.a", "1")) == 10023)
   }
+
+  /// A stream whose last message has the sequence so far below the largest.
+  private func nearlyFull(
+    _ left: UInt64, _ configure: (inout StreamConfiguration) -> Void = { _ in }
+  ) throws -> TestStream {
+    let store = StreamStore()
+    try store.skip(through: StreamRules.maximumSequence - left)
+    return try TestStream(configure, store: store)
+  }
+
+  @Test("a stream refuses messages when its sequences are used up, and goes on with all else")
+  func lastSequence() throws {
+    var stream = try nearlyFull(2)
+    // One behind the other, before any of them is durable.
+    #expect(stream.propose("s.a", "x") == .journal)
+    #expect(stream.propose("s.b", "y", [("A", "b")]) == .journal)
+    for headers in [[], [("A", "b")], [("Nats-Msg-Id", "1")]] {
+      guard case .answer(.refused(let error)) = stream.propose("s.c", "z", headers) else {
+        Issue.record("taken with \(headers)")
+        continue
+      }
+      #expect(error.number == 10077)
+      #expect(error.description == "no sequences are left")
+    }
+    try stream.commit()
+    #expect(stream.messages == ["18446744073709551613 s.a x", "18446744073709551614 s.b y"])
+    #expect(try stream.delete(18446744073709551613) == "deleted true")
+    #expect(try stream.purge() == "purged 1")
+    #expect(errorNumber(try stream.publish("s.a", "1")) == 10077)
+    #expect(stream.rules.store.firstSequence == .max)
+  }
+
+  @Test("a batch needs a sequence for each of its messages", arguments: [1, 2] as [UInt64])
+  func lastSequenceOfABatch(left: UInt64) throws {
+    var stream = try nearlyFull(left) { $0.allowAtomicPublish = true }
+    let batch = { (sequence: Int) in [("Nats-Batch-Id", "b"), ("Nats-Batch-Sequence", "\(sequence)")] }
+    _ = stream.propose("s.a", "1", batch(1))
+    let answer = try stream.publish("s.b", "2", batch(2) + [("Nats-Batch-Commit", "1")])
+    #expect(errorNumber(answer) == (left == 1 ? 10077 : 0), "\(answer)")
+    #expect(stream.messages.count == (left == 1 ? 0 : 2))
+  }
 }

@@ -77,7 +77,8 @@ STREAM = {
     "no_ack": ["true", "false"],
     "duplicate_window": [0, MINUTE, HOUR, 99999999, -1, 500 * HOUR],
     "compression": ['"none"', '"s2"', '"x"'],
-    "first_seq": [0, 1, 10, 1000, -1, 18446744073709551615],
+    # Behind the largest sequence nats-server goes on with 0, natsd refuses messages.
+    "first_seq": [0, 1, 10, 1000, -1, 9223372036854775807],
     "subject_transform": ['{"src":"a.*","dest":"b.$1"}', '{"src":">","dest":"x.>"}', '{"src":"a.>","dest":"a.>"}',
                           '{"src":"a.*","dest":"b.{{wildcard(1)}}.{{partition(3,1)}}"}', '{"src":"","dest":"b"}', "{}",
                           '{"src":"a.*","dest":"b"}', '{"src":"b","dest":"c"}', '{"src":"a.*","dest":"b.$2"}',

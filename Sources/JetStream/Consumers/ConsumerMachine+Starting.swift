@@ -20,6 +20,7 @@ extension ConsumerMachine {
     }
     // What has left the stream meanwhile is found out when it is to be delivered.
     settleIn(port, now: now)
+    findIrregularDeadlines()
   }
 
   /// What holds for new consumers and for those of before.

@@ -73,6 +73,20 @@ extension ConsumerMachine {
     }
   }
 
+  /// Tells which deadlines are not in the order of the list: of what was put off or delivered again before a restart.
+  mutating func findIrregularDeadlines() {
+    var earliest = Int64.max
+    for place in (state.pending.head..<state.pending.entries.count).reversed() {
+      let entry = state.pending[place]
+      if entry.flags.contains(.gone) { continue }
+      if entry.deliveries == 1, entry.timestamp <= earliest {
+        earliest = entry.timestamp
+      } else {
+        setIrregularDeadline(place)
+      }
+    }
+  }
+
   // MARK: - Heartbeats and flow control
 
   /// FEATURES 6.061.

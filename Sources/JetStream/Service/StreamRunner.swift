@@ -18,8 +18,6 @@ final class StreamRunner: @unchecked Sendable {
   let store: StreamStore
   /// Where the rules lie: a copy of them for every call would cost more than the call.
   private let rulesPlace = UnsafeMutablePointer<StreamRules>.allocate(capacity: 1)
-  /// What is looked at for every message.
-  private var isSilent = false
   var consumers: [String: ConsumerRunner] = [:]
   var nextConsumerNumber: UInt64 = 1
   var output = StreamOutput()
@@ -94,7 +92,6 @@ final class StreamRunner: @unchecked Sendable {
       try? store.reset(firstSequence: handle.configuration.firstSequence)
     }
     rulesPlace.initialize(to: StreamRules(setup, store: store))
-    isSilent = handle.configuration.noAcknowledgement
     announced = store.lastSequence
     rules.hasInterest = { [unowned self] subject in consumers.values.contains { $0.matches(subject) } }
   }
@@ -236,9 +233,6 @@ final class StreamRunner: @unchecked Sendable {
 
   private func answer(_ answer: PublishAnswer, to reply: UnsafeRawBufferPointer) {
     if reply.isEmpty || answer == .none { return }
-    if isSilent {
-      guard case .refused = answer else { return }
-    }
     answerBytes.removeAll(keepingCapacity: true)
     Self.append(answer, &rules, &answerBytes)
     answerBytes.withUnsafeBytes { send($0, to: reply) }
@@ -493,7 +487,6 @@ final class StreamRunner: @unchecked Sendable {
     }
     carryOut()
     append(output.entries, reply: .empty)
-    isSilent = configuration.noAcknowledgement
     releaseUnneeded()
     listen()
     setDirectGets()

@@ -20,6 +20,8 @@ struct FastBatches {
     var flow: UInt16
     var deadline: Int64
     var isCommitting = false
+    /// Who asked for that while messages were on their way.
+    var commitReply: [UInt8] = []
   }
 
   /// Messages between acknowledgements, shared by all batches of a stream.
@@ -96,23 +98,28 @@ struct FastBatches {
     return true
   }
 
-  /// A message in flight is stored. Returns the answer to its publisher, and whether the batch has ended.
+  /// A message in flight is stored.
+  /// - Returns: the batch, if it has ended with that.
   mutating func stored(
     _ sequence: UInt64, reply: UnsafeRawBufferPointer, output: inout StreamOutput
-  ) -> (answer: PublishAnswer, ended: Bool) {
+  ) -> Batch? {
     guard let place = sequences.removeValue(forKey: sequence), var batch = batches[place.number] else {
-      return (.none, false)
+      return nil
     }
     batch.pending -= 1
     batch.storedSequence = sequence
     batch.stored = batch.pending == 0 ? batch.last : place.batch
-    if batch.isCommitting, batch.last == batch.stored {
-      remove(batch)
-      return (.batch(sequence, id: batch.id, count: batch.last), true)
+    let hasEnded = batch.isCommitting && batch.last == batch.stored
+    // The last message is acknowledged with the batch if it said that it is the last.
+    if !hasEnded || !batch.commitReply.isEmpty, takeAcknowledgement(&batch) {
+      Self.acknowledge(batch, to: reply, output: &output)
     }
-    if takeAcknowledgement(&batch) { Self.acknowledge(batch, to: reply, output: &output) }
+    if hasEnded {
+      remove(batch)
+      return batch
+    }
     batches[place.number] = batch
-    return (.none, false)
+    return nil
   }
 
   static func acknowledge(_ batch: Batch, to reply: UnsafeRawBufferPointer, output: inout StreamOutput) {

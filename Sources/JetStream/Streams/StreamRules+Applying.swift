@@ -149,9 +149,14 @@ extension StreamRules {
     to put: PutEntry, _ reply: UnsafeRawBufferPointer, batch: Int32, output: inout StreamOutput
   ) -> PublishAnswer {
     if batch >= 0 {
-      let (answer, hasEnded) = fastBatches.stored(put.sequence, reply: reply, output: &output)
-      if hasEnded { setup.inFlight.endFast() }
-      return configuration.noAcknowledgement ? .none : answer
+      guard let ended = fastBatches.stored(put.sequence, reply: reply, output: &output) else { return .none }
+      setup.inFlight.endFast()
+      let answer = PublishAnswer.batch(put.sequence, id: ended.id, count: ended.last)
+      if ended.commitReply.isEmpty { return answer }
+      var payload: [UInt8] = []
+      append(answer, to: &payload)
+      output.replies.append(StreamReply(subject: ended.commitReply, payload: payload))
+      return .none
     }
     if configuration.noAcknowledgement { return .none }
     if put.flags.contains(.commitsBatch) {

@@ -53,7 +53,7 @@ extension StreamRules {
     if reply.operation == .commitEnd {
       batch.last -= 1
       if batch.pending == 0 { batch.stored = batch.last }
-      return commit(batch)
+      return commit(batch, to: message.reply)
     }
     let staged = AtomicBatches.Message(
       subject: Array(message.subject), header: header, payload: Array(message.payload))
@@ -96,26 +96,27 @@ extension StreamRules {
       return nil
     }
     batch.last -= 1
-    return commit(batch)
+    return commit(batch, to: message.reply)
   }
 
   /// Ends the batch: at once if all of it is stored, otherwise with the last of its messages that is.
-  private mutating func commit(_ batch: FastBatches.Batch) -> Proposal {
+  private mutating func commit(_ batch: FastBatches.Batch, to reply: UnsafeRawBufferPointer) -> Proposal {
     var batch = batch
     batch.isCommitting = true
     guard batch.last == batch.stored else {
+      batch.commitReply = Array(reply)
       fastBatches.set(batch)
       return .answer(.none)
     }
     end(batch)
-    return .answer(
-      configuration.noAcknowledgement ? .none : .batch(batch.storedSequence, id: batch.id, count: batch.last))
+    // Also where single messages are not answered.
+    return .answer(.batch(batch.storedSequence, id: batch.id, count: batch.last))
   }
 
   private mutating func commit(
     _ batch: FastBatches.Batch, acknowledging message: InboundMessage, output: inout StreamOutput
   ) -> Proposal {
-    let proposal = commit(batch)
+    let proposal = commit(batch, to: message.reply)
     if case .answer(.none) = proposal { FastBatches.acknowledge(batch, to: message.reply, output: &output) }
     return proposal
   }
@@ -174,7 +175,7 @@ extension StreamRules {
       end(batch)
       return .answer(.duplicateBatch(of: sequence, id: batch.id, count: reply.sequence))
     }
-    return commit(batch)
+    return commit(batch, to: message.reply)
   }
 
   private mutating func refuse(
@@ -195,6 +196,6 @@ extension StreamRules {
     }
     batch.last -= 1
     if batch.pending == 0 { batch.stored = batch.last }
-    return commit(batch)
+    return commit(batch, to: message.reply)
   }
 }

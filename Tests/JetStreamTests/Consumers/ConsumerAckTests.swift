@@ -179,6 +179,33 @@ struct ConsumerAckTests {
     #expect(bench.machine.needs(1))
   }
 
+  @Test("6.050, 9.005 after a restart everything comes again in its own time", arguments: [false, true])
+  func restart(fromCheckpoint: Bool) {
+    var bench = ConsumerBench { $0.ackWait = 10 * ConsumerBench.second }
+    bench.publish(count: 6)
+    bench.pull("4")
+    let messages = bench.messages()
+    bench.ack(messages[0], "-NAK 100s")
+    bench.ack(messages[2], "-NAK {}")
+    bench.advance(0)
+    bench.pull("1")
+    #expect(bench.sequences() == [3])
+    bench.advance(1)
+    bench.ack(messages[3], "-NAK 2s")
+    bench.ack(messages[1], "+WPI")
+    bench.pull("1")
+    #expect(bench.sequences() == [5])
+    bench.restart(fromCheckpoint: fromCheckpoint)
+    bench.pull("100")
+    #expect(bench.sequences() == [6])
+    var times: [UInt64: Int] = [:]
+    for second in 1...120 {
+      bench.advance(1)
+      for sequence in bench.sequences() where times[sequence] == nil { times[sequence] = second }
+    }
+    #expect(times == [1: 99, 2: 10, 3: 9, 4: 2, 5: 10, 6: 10])
+  }
+
   @Test func maxDeliveriesByNak() {  // FEATURES 6.007, 6.059
     var bench = ConsumerBench(isWorkQueue: true) { $0.maxDeliver = 2 }
     bench.publish(count: 1)

@@ -158,11 +158,7 @@ struct ConsumerStartTests {
     bench.pull("1")
     #expect(bench.sequences() == [3])
     bench.publish("z")
-    var state = ConsumerState(policy: .explicit)
-    for delta in bench.deltas { try! delta.withUnsafeBytes { (bytes) throws in try state.apply(delta: bytes) } }
-    bench.machine = ConsumerMachine(
-      identity: ConsumerBench.identity(), configuration: bench.machine.configuration, state: state)
-    bench.machine.resume(port: bench.world, now: bench.now)
+    bench.restart()
     #expect(bench.info().pendingCount == 3)
     bench.pull("9")
     #expect(bench.sequences() == [4, 5, 6])

@@ -59,7 +59,7 @@ struct ConsumerRandomTests {
         model.removed.insert(victim)
         model.open[victim] = nil
         bench.remove(victim)
-      case 95..<98: restart(&bench)
+      case 95..<98: bench.restart()
       default:
         let bounds = bench.world.bounds()
         guard bounds.last >= bounds.first else { break }
@@ -125,25 +125,10 @@ struct ConsumerRandomTests {
     if first == nil, model.given.isEmpty {
       #expect(info.ackFloor.consumer == info.delivered.consumer, "\(place): floor of nothing")
     }
-    #expect(replayed(bench).encoded() == bench.machine.state.encoded(), "\(place): deltas")
+    #expect(bench.replayed().encoded() == bench.machine.state.encoded(), "\(place): deltas")
     let encoded = bench.machine.state.encoded()
     let decoded = try encoded.withUnsafeBytes { (bytes) throws in try ConsumerState(policy: .explicit, encoded: bytes) }
     #expect(decoded.encoded() == encoded, "\(place): checkpoint")
-  }
-
-  private func replayed(_ bench: ConsumerBench) -> ConsumerState {
-    var state = ConsumerState(policy: bench.machine.configuration.ackPolicy)
-    for delta in bench.deltas { try! delta.withUnsafeBytes { (bytes) throws in try state.apply(delta: bytes) } }
-    return state
-  }
-
-  /// The server is gone and comes back with what the log has; clients ask again.
-  private func restart(_ bench: inout ConsumerBench) {
-    let state = replayed(bench)
-    bench.machine = ConsumerMachine(
-      identity: ConsumerBench.identity(), configuration: bench.machine.configuration, state: state)
-    bench.machine.resume(port: bench.world, now: bench.now)
-    bench.takeDelta()
   }
 
   @Test(arguments: 1...20)
@@ -168,7 +153,7 @@ struct ConsumerRandomTests {
       bench.run()
       last += bench.messages()
       let info = bench.info()
-      #expect(replayed(bench).encoded() == bench.machine.state.encoded(), "seed \(seed) step \(step)")
+      #expect(bench.replayed().encoded() == bench.machine.state.encoded(), "seed \(seed) step \(step)")
       #expect(info.ackFloor.stream <= info.delivered.stream, "seed \(seed) step \(step)")
       let waiting = bench.world.messages.keys.count { $0 > info.delivered.stream }
       #expect(info.pendingCount == UInt64(waiting), "seed \(seed) step \(step)")

@@ -193,6 +193,26 @@ struct ConsumerBench {
       keepsForConsumers: isWorkQueue)
   }
 
+  /// What the log has.
+  func replayed() -> ConsumerState {
+    var state = ConsumerState(policy: machine.configuration.ackPolicy)
+    for delta in deltas { try! delta.withUnsafeBytes { (bytes) throws in try state.apply(delta: bytes) } }
+    return state
+  }
+
+  /// The server is gone and comes back with what the log has.
+  /// - Parameter fromCheckpoint: or with the state as a checkpoint has it.
+  mutating func restart(fromCheckpoint: Bool = false) {
+    let state =
+      fromCheckpoint
+      ? try! machine.state.encoded().withUnsafeBytes { bytes in
+        try ConsumerState(policy: machine.configuration.ackPolicy, encoded: bytes)
+      } : replayed()
+    machine = ConsumerMachine(identity: Self.identity(), configuration: machine.configuration, state: state)
+    machine.resume(port: world, now: now)
+    takeDelta()
+  }
+
   // MARK: Inputs
 
   mutating func publish(_ subjects: String..., payload: String = "x", header: String = "") {

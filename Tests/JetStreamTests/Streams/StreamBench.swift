@@ -13,6 +13,8 @@ struct TestStream {
   var log: [(kind: StreamEntryKind, bytes: [UInt8])] = []
   var answers: [String] = []
   var replies: [String] = []
+  /// Where they went.
+  var replySubjects: [String] = []
   var republished: [Republication] = []
   var abandoned: [String] = []
   var now: Int64 = 1_700_000_000_000_000_000
@@ -146,6 +148,7 @@ struct TestStream {
       pending.append((output.entries.kind(index), output.entries.withEntry(index) { Array($0) }, Array(reply.utf8)))
     }
     replies += output.replies.map { String(decoding: $0.payload, as: UTF8.self) }
+    replySubjects += output.replies.map { String(decoding: $0.subject, as: UTF8.self) }
     republished += output.republished
     abandoned += output.abandonedBatches.map { "\($0.id) \($0.reason.rawValue)" }
   }

@@ -95,7 +95,29 @@ struct TimeTests {
     }
     #expect(stream.replies == [#"{"type":"ack","seq":0,"msgs":9}"#, #"{"type":"gap","last_seq":3,"seq":2}"#])
     try stream.commit()
-    #expect(stream.answers == [#"{"stream":"S","seq":2,"batch":"b","count":2}"#])
+    #expect(stream.replies.last == #"{"stream":"S","seq":2,"batch":"b","count":2}"#)
+    #expect(stream.replySubjects.last == "in.b.9.ok.2.1.$FI")
+  }
+
+  @Test("5.075 an end behind messages in flight is answered where it asks", arguments: [false, true])
+  func commitEnd(isSilent: Bool) throws {
+    var stream = try TestStream {
+      $0.allowBatchPublish = true
+      $0.noAcknowledgement = isSilent
+    }
+    for (sequence, operation) in [(1, 0), (2, 1), (3, 3)] {
+      _ = stream.propose("s.a", "\(sequence)", reply: "in.b.1.fail.\(sequence).\(operation).$FI")
+    }
+    try stream.commit()
+    #expect(stream.answers.isEmpty)
+    #expect(
+      stream.replies.suffix(3) == [
+        #"{"type":"ack","seq":1,"msgs":1}"#, #"{"type":"ack","seq":2,"msgs":1}"#,
+        #"{"stream":"S","seq":2,"batch":"b","count":2}"#,
+      ])
+    #expect(
+      stream.replySubjects.suffix(3) == ["in.b.1.fail.1.0.$FI", "in.b.1.fail.2.1.$FI", "in.b.1.fail.3.3.$FI"])
+    #expect(stream.messages.count == 2)
   }
 
   @Test("5.077 to 5.080 a schedule publishes and ends, or goes on")

@@ -126,8 +126,8 @@ extension StreamRules {
   ///   - place: where a mirror stores it; nil: behind the last message.
   ///   - count: how many messages of its batch come before it.
   func checkRecord(_ draft: Draft, at place: MirroredPlace? = nil, behind count: UInt64 = 0) throws(Rejection) {
-    let left = Self.maximumSequence - min(place.map { $0.sequence - 1 } ?? proposedSequence, Self.maximumSequence)
-    if left <= count { throw .refused(.streamStoreFailed("no sequences are left")) }
+    let last = place.map { $0.sequence - 1 } ?? proposedSequence
+    if last >= Self.maximumSequence - count { throw .refused(.streamStoreFailed("no sequences are left")) }
     if store.backing == .file, draft.bytes(in: .file) >= Self.maximumRecordBytes {
       throw .refused(.streamStoreFailed("message too large"))
     }

@@ -23,7 +23,7 @@ ORIGINS = ("O", "P", "W")
 
 def killed(context):
     chance, kept, notes = random.Random(context.seed), [], []
-    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+    server = servers.Server(context.server, context.folder, "")
     server.write_config(durability.config(server.folder / "js"))
     try:
         server.start()

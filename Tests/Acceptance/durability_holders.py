@@ -16,7 +16,7 @@ class Holders:
 
     def __init__(self, tools, context):
         self.tools, self.context = tools, context
-        self.server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+        self.server = servers.Server(context.server, context.folder, "")
         self.store = self.server.folder / "js"
         self.server.write_config(CONFIG.format(self.store))
 

@@ -174,7 +174,7 @@ async def verbose(server, folder):
 # Connections
 
 
-@test("reconnect: subscriptions live on after the server was gone", fixed_port=True)
+@test("reconnect: subscriptions live on after the server was gone")
 async def reconnect(server, folder):
     lost, again = asyncio.Event(), asyncio.Event()
 
@@ -196,7 +196,7 @@ async def reconnect(server, folder):
     await client.close()
 
 
-@test("reconnect: a killed server", fixed_port=True)
+@test("reconnect: a killed server")
 async def reconnect_killed(server, folder):
     again = asyncio.Event()
 

@@ -1,7 +1,9 @@
 """Servers under test: started on 127.0.0.1 with free ports, found ready by their log, stopped by pid."""
 import atexit
 import contextlib
+import itertools
 import os
+import random
 import re
 import signal
 import socket
@@ -29,24 +31,39 @@ def stop_everything():
         server.kill()
 
 
+# Below the ports that the kernel gives to connections: between the choice of a port and its use, or while a server is
+# started again, no client of another test can get it.
+PORTS = range(10000, 17000)
+_ports = itertools.cycle(PORTS)
+for _ in range(random.SystemRandom().randrange(len(PORTS))):
+    next(_ports)
+
+
 def free_port():
-    """A port that was free a moment ago; for the few tests that must know it before the server runs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nothing listens on, and that no other test of this run has got for long."""
+    for _ in PORTS:
+        with _lock:
+            port = next(_ports)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise Failure(f"no free port from {PORTS.start} to {PORTS.stop - 1}")
 
 
 class Server:
-    """One running server. `config` is text; the client port is chosen by the server unless given."""
+    """One running server. `config` is text; it keeps its client port when it is started again. -1: it chooses one."""
 
-    def __init__(self, binary, folder, config="", arguments=(), port=-1, environment=None):
+    def __init__(self, binary, folder, config="", arguments=(), port=None, environment=None):
         self.binary = binary
         self.folder = Path(tempfile.mkdtemp(dir=folder))
         self.config_path = self.folder / "server.conf"
         self.log_path = self.folder / "server.log"
         self.arguments = list(arguments)
         self.environment = environment
-        self.port = port
+        self.port = free_port() if port is None else port
         self.process = None
         self.ignores_term = False
         self.before_start = None  # runs in the new process before the server does
@@ -82,6 +99,11 @@ class Server:
             file.seek(offset)
             return file.read().decode(errors="replace")
 
+    def last_words(self, offset=0):
+        """The log's last line, then the end of the log."""
+        log = self.log(offset)
+        return f"{(log.splitlines() or ['nothing in the log'])[-1]}\n{log[-2000:]}"
+
     def log_size(self):
         return self.log_path.stat().st_size
 
@@ -94,7 +116,7 @@ class Server:
             if found:
                 return found
             if ended:
-                raise Failure(f"the server ended with {self.process.returncode}:\n{self.log(offset)[-2000:]}")
+                raise Failure(f"the server ended with {self.process.returncode}: {self.last_words(offset)}")
             if time.monotonic() > deadline:
                 raise Failure(f"no log line {pattern!r} within {seconds} s:\n{self.log(offset)[-2000:]}")
             time.sleep(0.005)
@@ -152,13 +174,13 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(binary, folder, config="", arguments=(), port=-1, environment=None):
+def running(binary, folder, config="", arguments=(), port=None, environment=None):
     """A server for the length of a `with` block. It must live until the block ends."""
     server = Server(binary, folder, config, arguments, port, environment)
     try:
         server.start()
         yield server
         if not server.is_alive():
-            raise Failure(f"the server ended with {server.process.returncode}:\n{server.log()[-2000:]}")
+            raise Failure(f"the server ended with {server.process.returncode}: {server.last_words()}")
     finally:
         server.stop()

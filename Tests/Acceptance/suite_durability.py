@@ -105,7 +105,7 @@ def config(folder, more=""):
 @contextlib.contextmanager
 def jetstream(context, more=""):
     """A server on a port and a folder that it keeps when it is stopped and started again."""
-    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+    server = servers.Server(context.server, context.folder, "")
     server.write_config(more + config(server.folder / "js"))
     try:
         server.start()
@@ -171,7 +171,7 @@ def consumers(context):
 def suspended(context):
     """Reloads that take JetStream from an account and give it back, under load: nothing that was acknowledged is lost."""
     kept, notes = [], []
-    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+    server = servers.Server(context.server, context.folder, "")
 
     def write(enabled):
         server.write_config(f'''{MONITORED}{config(server.folder / "js")}
@@ -237,7 +237,7 @@ def full_disk(context):
         with open(ballast, "wb") as file:
             os.posix_fallocate(file.fileno(), 0, 30 << 20)
         server = servers.Server(
-            context.server, context.folder, MONITORED + config(folder / "js"), port=servers.free_port())
+            context.server, context.folder, MONITORED + config(folder / "js"))
         real = suite_commandline.is_real_nats_server(context)
         try:
             server.start()
@@ -516,7 +516,7 @@ def in_little_memory(context, fill):
         raise suite.Missing("a server that lives in 128 MiB (nats-server is killed there)")
     group = disks.MemoryGroup(MEMORY_MEGABYTES)
     folder = context.folder / "little-memory"
-    server = servers.Server(context.server, context.folder, config(folder), port=servers.free_port(),
+    server = servers.Server(context.server, context.folder, config(folder),
                             environment={"GOMEMLIMIT": f"{MEMORY_MEGABYTES * 3 // 4}MiB"})
     file = context.folder / "little-memory-acknowledged"
     try:
@@ -574,7 +574,7 @@ def memory_after_load(context):
     """Caches and free memory of the heap are given back when nothing happens any more."""
     if suite_commandline.is_real_nats_server(context):
         raise suite.Missing("memory of natsd")
-    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+    server = servers.Server(context.server, context.folder, "")
     server.write_config(config(server.folder / "js"))
     try:
         server.start()

@@ -74,7 +74,7 @@ def run(context, folder, name, config, login, settings):
 
 def reconnect(context):
     program = client(context)
-    with servers.running(context.server, context.folder, port=servers.free_port()) as server:
+    with servers.running(context.server, context.folder) as server:
         process = subprocess.Popen([program, "reconnect", server.url()], stdout=subprocess.PIPE, text=True)
         try:
             suite.expect(process.stdout.readline(), "ready\n", "first line of the client")

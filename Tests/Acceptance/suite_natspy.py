@@ -21,6 +21,5 @@ def tests(context):
 
 def run(context, folder, config, options, function):
     config = config.replace("%TLS%", TLS_FILES.format(folder)).replace("%PIN%", certificates.pin(folder, "client"))
-    port = servers.free_port() if options.get("fixed_port") else -1
-    with servers.running(context.server, context.folder, config, options.get("arguments", ()), port) as server:
+    with servers.running(context.server, context.folder, config, options.get("arguments", ())) as server:
         asyncio.run(asyncio.wait_for(function(server, folder), options.get("seconds", 30)))

@@ -255,7 +255,7 @@ def sample(server, store, url, prof):
 def soak(context):
     seconds = context.minutes * 60
     folder = certificates.make(context.folder)
-    server = servers.Server(context.server, context.folder, "", port=servers.free_port())
+    server = servers.Server(context.server, context.folder, "")
     store, prof = server.folder / "js", servers.free_port()
 
     def configuration(b):

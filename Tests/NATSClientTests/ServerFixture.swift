@@ -144,10 +144,16 @@ final class ServerFixture: @unchecked Sendable {
     return (result, SocketAddress(localOf: descriptor)?.port)
   }
 
+  /// Nothing listens on it, and it is below those that the kernel gives to connections: none gets it while the server
+  /// is started, or started again.
   private static func freePort() throws -> UInt16 {
-    let (result, port) = socketOnLoopback({ socket, address in address.withSockaddr { bind(socket, $0, $1) } }, port: 0)
-    guard result == 0, let port else { throw ClientError.connect("no free port") }
-    return port
+    for _ in 0..<1000 {
+      let chosen = UInt16.random(in: 10_000..<17_000)
+      let (result, port) = socketOnLoopback(
+        { socket, address in address.withSockaddr { bind(socket, $0, $1) } }, port: chosen)
+      if result == 0, let port { return port }
+    }
+    throw ClientError.connect("no free port")
   }
 
   private static func answers(_ port: UInt16) -> Bool {

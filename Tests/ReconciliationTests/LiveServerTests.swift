@@ -79,7 +79,7 @@ private final class EmptyServer {
 
   /// Throws when it does not start within ten seconds.
   init(program: String) throws {
-    let port = Self.freePort()
+    let port = try Self.freePort()
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = ["-a", "127.0.0.1", "-p", "\(port)", "-js", "-sd", directory.path]
     process.standardError = FileHandle.nullDevice
@@ -116,20 +116,24 @@ private final class EmptyServer {
     return FileManager.default.isExecutableFile(atPath: path) ? path : nil
   }
 
-  private static func freePort() -> UInt16 {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = inet_addr("127.0.0.1")
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    withUnsafeMutablePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        _ = bind(descriptor, $0, length)
-        _ = getsockname(descriptor, $0, &length)
+  /// Nothing listens on it, and it is below those that the kernel gives to connections.
+  private static func freePort() throws -> UInt16 {
+    for _ in 0..<1000 {
+      let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      defer { close(descriptor) }
+      let port = UInt16.random(in: 10_000..<17_000)
+      var address = sockaddr_in()
+      address.sin_family = sa_family_t(AF_INET)
+      address.sin_addr.s_addr = inet_addr("127.0.0.1")
+      address.sin_port = port.bigEndian
+      let bound = withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
       }
+      if bound == 0 { return port }
     }
-    return UInt16(bigEndian: address.sin_port)
+    throw POSIXError(.EADDRINUSE)
   }
 }
 

@@ -4,6 +4,7 @@ Exit status 1 when a target is down or the result of a --query is empty."""
 import argparse
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -26,14 +27,24 @@ def configuration(urls):
     return json.dumps({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": jobs})
 
 
+def free_port():
+    """A port that nothing listens on, below those that the kernel gives to connections."""
+    for port in random.SystemRandom().sample(range(17000, 17440), 440):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise SystemExit("prometheus-scrape: no free port from 17000 to 17439")
+
+
 class Prometheus:
     """A running Prometheus; stopped at the end of `with`."""
 
     def __init__(self, urls):
         self.urls = urls
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address = "127.0.0.1:%d" % probe.getsockname()[1]
+        self.address = "127.0.0.1:%d" % free_port()
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory()

@@ -97,7 +97,7 @@ def restart(context, server, admin):
     folder = Folder(context)
     folder.put("Stream", "s", name="S")
     config = scene.jetstream_config(context.folder)
-    other = servers.Server(server.binary, context.folder, config, port=servers.free_port())
+    other = servers.Server(server.binary, context.folder, config)
     try:
         with Controller(context, "-s", other.url(), "--manifests", folder) as controller:
             controller.wait("Stream s", "Errored", "no connection to nats://127.0.0.1")

@@ -74,7 +74,7 @@ def without_jetstream(context):
     peer = context.needs_peer()
     folder = Folder(context)
     folder.put("Stream", "s", name="S")
-    with servers.running(peer, context.folder, "", port=servers.free_port()) as server:
+    with servers.running(peer, context.folder, "") as server:
         with Controller(context, "-s", server.url(), "--manifests", folder, "-sync-interval=1s") as controller:
             controller.wait("Stream s", "Errored", "no JetStream at nats://127.0.0.1")
             time.sleep(3)

@@ -34,7 +34,7 @@ def jetstream_config(folder, extra=""):
 
 
 @contextlib.contextmanager
-def jetstream(binary, folder, extra="", port=-1):
+def jetstream(binary, folder, extra="", port=None):
     with servers.running(binary, folder, jetstream_config(folder, extra), port=port) as server:
         found = re.search(r"Starting http monitor on \S+?:(\d+)", server.log())
         server.monitor = f"http://127.0.0.1:{found[1]}" if found else None

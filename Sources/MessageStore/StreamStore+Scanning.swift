@@ -84,6 +84,24 @@ extension StreamStore {
     }
   }
 
+  /// Calls `body` with the first message at or after `sequence`, of which only the subject is looked up: nothing is
+  /// read but the block's index.
+  ///
+  /// - Returns: what `body` returned; nil when there is no such message.
+  public func nextSubject<Result>(
+    from sequence: UInt64, _ body: (UInt64, UnsafeRawBufferPointer) -> Result
+  ) throws(StoreError) -> Result? {
+    var from = max(sequence, counts.firstSequence)
+    while let (block, live) = nextLive(from) {
+      let index = try self.index(of: block)
+      let slot = index.slots[block.slot(live)]
+      if slot != Slot.empty { return index.withName(Slot.name(slot), records: block.data) { body(live, $0) } }
+      try lose(block, live, index)
+      from = live + 1
+    }
+    return nil
+  }
+
   /// The first message at or after `sequence` with any of these flags.
   public func next(from sequence: UInt64, flagged flags: UInt8) throws(StoreError) -> StoredMessage? {
     var from = max(sequence, counts.firstSequence)

@@ -13,6 +13,7 @@ import time
 import disks
 import durability_copies
 import durability_holders
+import durability_interest
 import monitoring_client
 import programs
 import servers
@@ -39,6 +40,7 @@ def tests(context):
         suite.Test("6.066 consumers of a server that is killed under load", lambda: consumers(context), alone=True),
         suite.Test("5.052 5.053 mirrors and sources of a server that is killed under load",
                    lambda: durability_copies.killed(context), alone=True),
+        *durability_interest.tests(sys.modules[__name__], context),
         suite.Test("9.011 9.012 a full disk", lambda: full_disk(context), alone=True),
         suite.Test("an account loses JetStream under load, and gets it again", lambda: suspended(context), alone=True),
         suite.Test("5.092 changed bits in a stream's files", lambda: changed_bits(context), alone=True),

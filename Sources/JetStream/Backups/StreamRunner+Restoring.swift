@@ -37,24 +37,4 @@ extension StreamRunner {
     }
     return attachment.encoded()
   }
-
-  /// Looks at some messages from a sequence on: those that no consumer needs go.
-  ///
-  /// - Returns: where to go on; nil when all have been looked at.
-  func releaseUnneeded(from start: UInt64, atMost limit: Int) throws(StoreError) -> UInt64? {
-    var sequence = start
-    for _ in 0..<limit {
-      guard let message = try store.next(from: sequence, matching: .everything) else { return nil }
-      sequence = message.sequence
-      if !isNeeded(message) { _ = try rules.release(sequence) }
-      sequence += 1
-    }
-    return sequence
-  }
-
-  private func isNeeded(_ message: StoredMessage) -> Bool {
-    let wanting = consumers.values.filter { $0.matches(message.subject) }
-    return configuration.retention == .workQueue && wanting.isEmpty
-      || wanting.contains { $0.machine.needs(message.sequence) }
-  }
 }

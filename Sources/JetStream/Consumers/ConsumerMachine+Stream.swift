@@ -31,8 +31,8 @@ extension ConsumerMachine {
     }
   }
 
-  /// A message that was still to come has been removed, and it is not known whether it was wanted: what is left is to
-  /// be counted.
+  /// A message that was still to come is lost, and it is not known whether it was wanted: what is left is to be
+  /// counted.
   mutating func removedUnseen(_ sequence: UInt64) {
     if !skipList.isEmpty, sequence <= state.skipThrough { _ = dropSkipListed(sequence) }
   }

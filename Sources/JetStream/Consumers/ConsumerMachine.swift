@@ -128,6 +128,12 @@ public struct ConsumerMachine {
     return state.exhausted.contains(sequence)
   }
 
+  /// From here on every message that passes the filters is needed.
+  public var firstUnseen: UInt64 {
+    let behindFloor = state.ackFloor.stream + 1
+    return configuration.ackPolicy == .explicit ? max(nextSequence, behindFloor) : behindFloor
+  }
+
   public var hasDelta: Bool { !delta.isEmpty }
 
   /// What happened since the last call, to be logged; empty when nothing did. What was passed to `confirm` and

@@ -88,10 +88,20 @@ final class ConsumerRunner: ConsumerPort {
   }
 
   /// Messages have left the stream, one by one.
-  func removed(_ sequences: [UInt64]) {
+  /// - Parameter announced: what came behind it was never told of.
+  func removed(_ messages: RemovedMessages, announced: UInt64) {
+    messages.forEach { sequence, subject in
+      if sequence <= announced {
+        machine.removed(sequence, matches: matches(subject), port: self, now: now)
+      }
+    }
+    loop.schedule(self)
+  }
+
+  /// Messages cannot be read: of which subjects they were is not known.
+  func lost(_ sequences: [UInt64]) {
     var recounts = false
     for sequence in sequences {
-      // Whether it was wanted cannot be told any more; it matters only for what was not delivered yet.
       if isFiltered, sequence >= machine.nextSequence {
         machine.removedUnseen(sequence)
         recounts = true
@@ -114,7 +124,7 @@ final class ConsumerRunner: ConsumerPort {
     let lost = isTold ? purge.single.flatMap { machine.pendingEntry($0) } : nil
     if let single = purge.single {
       if wantsAll, lost == nil { machine.removed(single, matches: true, port: self, now: now) }
-    } else if purge.count > 0 {
+    } else if purge.count > 0, machine.undelivered > 0 {
       machine.countUndelivered(self)
     }
     let covered = filters.count { Subject.isSubset($0, of: subject) }

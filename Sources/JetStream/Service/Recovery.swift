@@ -232,7 +232,10 @@ extension StreamRunner {
       recovering[consumer.number] = consumer
       nextConsumerNumber = max(nextConsumerNumber, consumer.number + 1)
     case .consumerDeleted:
-      if let number = RecoveredConsumer.number(of: entry) { recovering[number] = nil }
+      guard let number = RecoveredConsumer.number(of: entry), recovering.removeValue(forKey: number) != nil else {
+        return
+      }
+      if recovering.isEmpty, self.configuration.retention == .interest { hasLostInterest = true }
     case .consumerDelta:
       guard let number = RecoveredConsumer.number(of: entry) else { return }
       do {
@@ -255,6 +258,9 @@ extension StreamRunner {
   }
 
   func replay(configuration: StreamConfiguration) {
+    if configuration.retention != handle.configuration.retention {
+      hasLostInterest = configuration.retention == .interest && recovering.isEmpty
+    }
     handle.configuration = configuration
     output.removeAll()
     do {
@@ -275,7 +281,7 @@ extension StreamRunner {
     beginRecoveredConsumers()
     announced = store.lastSequence
     // Without consumers nobody has said what is needed: a restored stream may wait for them.
-    if !consumers.isEmpty { releaseUnneeded() }
+    if !consumers.isEmpty || hasLostInterest { releaseUnneeded() }
   }
 
   /// Consumers as checkpoints, the journal or a backup have them begin to run.

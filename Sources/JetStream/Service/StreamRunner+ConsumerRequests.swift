@@ -70,10 +70,11 @@ extension StreamRunner {
       loop.afterEverythingInFlight { [self] in
         // What was pending and goes with the filters is told of later.
         var info = information(existing)
-        releaseUnneeded()
-        info.pendingCount = information(existing).pendingCount
-        info.isPushBound = wasBound
-        answerUpdate(existing, info, request)
+        releaseUnneeded { [self] in
+          info.pendingCount = information(existing).pendingCount
+          info.isPushBound = wasBound
+          answerUpdate(existing, info, request)
+        }
       }
     }
   }

@@ -73,6 +73,10 @@ final class StreamRunner: @unchecked Sendable {
   var mayHaveLost = false
   /// What it copies from; nil: nothing.
   var upstreams: StreamUpstreams?
+  /// A stream that keeps what is of interest has no consumers any more, and what nobody needs may still be there.
+  var hasLostInterest = false
+  /// Messages that nobody needs are being looked for.
+  var cleanup: Cleanup?
   /// Consumers as recovery finds them, before they run.
   var recovering: [UInt64: RecoveredConsumer] = [:]
 
@@ -313,6 +317,7 @@ final class StreamRunner: @unchecked Sendable {
       answer(.refused(.streamStoreFailed("\(error)")), to: reply)
       return
     }
+    let known = announced
     switch applied {
     case .put(_, let stored, let answer):
       if stored { announce(entry) }
@@ -322,7 +327,7 @@ final class StreamRunner: @unchecked Sendable {
     case .purged(let count): finishRequest { $0.finishPurge(count, on: loop) }
     case .ignored: break
     }
-    carryOut()
+    carryOut(announced: known)
     if isLogged { loop.touch(self) } else { settleUse() }
   }
 
@@ -377,13 +382,16 @@ final class StreamRunner: @unchecked Sendable {
 
   /// What a call of the rules has left to be done, without the entries. Before these: in memory they are applied at
   /// once, which has its own output.
-  func carryOut() {
+  ///
+  /// - Parameter announced: what consumers had been told of before that call; nil: what they have been told of.
+  func carryOut(announced: UInt64? = nil) {
     if output.isEmpty { return }
     defer { output.removeEffects() }
     sendReplies()
     for message in output.republished { republish(message) }
     if !output.removed.isEmpty {
-      for consumer in consumers.values { consumer.removed(output.removed) }
+      let known = announced ?? self.announced
+      for consumer in consumers.values { consumer.removed(output.removed, announced: known) }
     }
     for purge in output.purges where !consumers.isEmpty { tell(purge) }
     for batch in output.abandonedBatches {
@@ -480,6 +488,7 @@ final class StreamRunner: @unchecked Sendable {
     if !held.isEmpty { loop.resumeLater(self) }
     output.removeAll()
     let answersForOrigin = rules.configuration.mirrorDirect
+    let retention = rules.configuration.retention
     do {
       try rules.update(configuration, now: loop.wallNow, output: &output)
     } catch {
@@ -487,7 +496,7 @@ final class StreamRunner: @unchecked Sendable {
     }
     carryOut()
     append(output.entries, reply: .empty)
-    releaseUnneeded()
+    if rules.configuration.retention != retention { releaseUnneeded() }
     listen()
     setDirectGets()
     countUse()
@@ -543,7 +552,7 @@ final class StreamRunner: @unchecked Sendable {
     publish(
       Advisory.messagesLost(
         LostData(sequences: new, bytes: bytes), count: count, stream: handle.name, loop.advisoryHead()))
-    for consumer in consumers.values { consumer.removed(new) }
+    for consumer in consumers.values { consumer.lost(new) }
     countUse()
   }
 

@@ -1,4 +1,5 @@
 import JetStreamAPI
+import MessageStore
 
 /// What is to be told to whoever sent a message, once everything proposed before it has been applied.
 public enum PublishAnswer: Equatable, Sendable {
@@ -48,8 +49,8 @@ public struct StreamOutput {
   public var replies: [StreamReply] = []
   /// Messages to be published anew (FEATURES 5.023).
   public var republished: [Republication] = []
-  /// Sequences of messages that left the stream one by one.
-  public var removed: [UInt64] = []
+  /// Messages that left the stream one by one.
+  public var removed = RemovedMessages()
   /// Removals of many messages at once.
   public var purges: [PurgedMessages] = []
   /// Batches that were given up (FEATURES 5.074).
@@ -74,10 +75,48 @@ public struct StreamOutput {
   public mutating func removeEffects() {
     if !replies.isEmpty { replies.removeAll(keepingCapacity: true) }
     if !republished.isEmpty { republished.removeAll(keepingCapacity: true) }
-    if !removed.isEmpty { removed.removeAll(keepingCapacity: removed.count <= 4096) }
+    removed.removeAll()
     if !purges.isEmpty { purges.removeAll(keepingCapacity: true) }
     if !abandonedBatches.isEmpty { abandonedBatches.removeAll() }
     storeError = nil
+  }
+}
+
+/// Messages that left the stream one by one, with the subjects by which consumers know whether they wanted them.
+public struct RemovedMessages {
+  private var sequences: [UInt64] = []
+  /// One behind the other, and where each ends.
+  private var subjects: [UInt8] = []
+  private var ends: [Int] = []
+
+  public init() {}
+
+  public var isEmpty: Bool { sequences.isEmpty }
+
+  public mutating func append(_ message: RemovedMessage) {
+    sequences.append(message.sequence)
+    subjects.append(contentsOf: message.subject)
+    ends.append(subjects.count)
+  }
+
+  /// Calls `body` with the sequence and the subject of each.
+  public func forEach(_ body: (UInt64, UnsafeRawBufferPointer) -> Void) {
+    subjects.withUnsafeBytes { bytes in
+      var start = 0
+      for (sequence, end) in zip(sequences, ends) {
+        body(sequence, UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+        start = end
+      }
+    }
+  }
+
+  /// Empties it and keeps its memory, unless that is much.
+  mutating func removeAll() {
+    if sequences.isEmpty { return }
+    let isSmall = sequences.count <= 4096
+    sequences.removeAll(keepingCapacity: isSmall)
+    subjects.removeAll(keepingCapacity: isSmall)
+    ends.removeAll(keepingCapacity: isSmall)
   }
 }
 

@@ -127,7 +127,7 @@ extension StreamRules {
     let bytes = configuration.maximumBytes > 0 ? UInt64(configuration.maximumBytes) : .max
     while store.messages > messages || store.bytes > bytes {
       guard let removed = try store.removeFirst() else { return }
-      output.removed.append(removed.sequence)
+      output.removed.append(removed)
     }
   }
 

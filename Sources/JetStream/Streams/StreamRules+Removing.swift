@@ -103,17 +103,18 @@ extension StreamRules {
   mutating func remove(
     _ sequence: UInt64, erase: Bool = false, output: inout StreamOutput
   ) throws(StoreError) -> Bool {
-    guard try store.remove(sequence, erase: erase) != nil else { return false }
-    output.removed.append(sequence)
+    guard let removed = try store.remove(sequence, erase: erase) else { return false }
+    output.removed.append(removed)
     return true
   }
 
   /// The stream was looked through for messages that nobody needs: it shows where it begins.
   public mutating func noteCleanup() { hasBegun = true }
 
-  /// Removes a message that no consumer needs any more (FEATURES 5.090, 5.091). False if there was none.
-  public mutating func release(_ sequence: UInt64) throws(StoreError) -> Bool {
-    try store.remove(sequence) != nil
+  /// Removes a message that no consumer needs any more (FEATURES 5.090, 5.091). Nil if there was none.
+  @discardableResult
+  public mutating func release(_ sequence: UInt64) throws(StoreError) -> RemovedMessage? {
+    try store.remove(sequence)
   }
 }
 

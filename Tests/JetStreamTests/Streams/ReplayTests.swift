@@ -75,7 +75,7 @@ struct ReplayTests {
       again.log = stream.log
       again.now = stream.now
       // Consumers come back with what was acknowledged; time goes on.
-      for sequence in released.sorted() { _ = try again.rules.release(sequence) }
+      for sequence in released.sorted() { try again.rules.release(sequence) }
       try again.advance(seconds: 0)
       let found = again.messages
       let place = "seed \(seed) round \(round): \(recovery.appliedLog) of \(stream.log.count) entries"
@@ -105,7 +105,7 @@ struct ReplayTests {
         subject, "\(random.next())", expires ? [("Nats-TTL", "\(Int.random(in: 1...9, using: &random))s")] : [])
     case ..<80:
       guard stream.rules.configuration.retention != .limits, some > 0 else { return }
-      _ = try stream.rules.release(some)
+      try stream.rules.release(some)
       released.insert(some)
     case ..<88:
       if stream.rules.configuration.allowMessageTTL { try stream.advance(seconds: 2) }

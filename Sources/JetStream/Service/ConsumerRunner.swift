@@ -24,6 +24,8 @@ final class ConsumerRunner: ConsumerPort {
   private var deliverSubject: [UInt8]
   private var deliverGroup: [UInt8]
 
+  /// The call of `ConsumerIndex` that found it last.
+  var lookedUp: UInt64 = 0
   /// It runs at the end of the batch, or soon.
   var isScheduled = false
   /// Its creation has not been answered yet: nothing is delivered before.
@@ -87,14 +89,10 @@ final class ConsumerRunner: ConsumerPort {
     machine.update(configuration, port: self, now: now)
   }
 
-  /// Messages have left the stream, one by one.
-  /// - Parameter announced: what came behind it was never told of.
-  func removed(_ messages: RemovedMessages, announced: UInt64) {
-    messages.forEach { sequence, subject in
-      if sequence <= announced {
-        machine.removed(sequence, matches: matches(subject), port: self, now: now)
-      }
-    }
+  /// A message has left the stream.
+  /// - Parameter isWanted: it passes the filters.
+  func removed(_ sequence: UInt64, isWanted: Bool) {
+    machine.removed(sequence, matches: isWanted, port: self, now: now)
     loop.schedule(self)
   }
 

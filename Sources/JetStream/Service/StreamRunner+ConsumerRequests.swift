@@ -176,6 +176,7 @@ extension StreamRunner {
   /// Takes a consumer in.
   func add(_ consumer: ConsumerRunner) {
     consumers[consumer.name] = consumer
+    consumerIndex.add(consumer)
     handle.account.noteConsumer(consumer.name, of: handle, consumer.summary)
     if consumer.machine.configuration.isPush { handle.account.watchInterest(for: handle) }
   }
@@ -190,7 +191,9 @@ extension StreamRunner {
   }
 
   private func change(_ consumer: ConsumerRunner, to configuration: ConsumerConfiguration) {
+    let filters = consumer.machine.filters
     consumer.take(configuration)
+    if consumer.machine.filters != filters { consumerIndex.refilter(consumer) }
     handle.account.noteConsumer(consumer.name, of: handle, consumer.summary)
     note(consumer)
     consumer.settle()
@@ -256,6 +259,7 @@ extension StreamRunner {
     consumer.machine.dismissWaiting(.consumerDeleted, port: consumer)
     consumer.end()
     consumers[consumer.name] = nil
+    consumerIndex.remove(consumer)
     forgetLastConsumer()
     handle.account.noteConsumer(consumer.name, of: handle, nil)
     if consumer.isLogged {

@@ -19,6 +19,7 @@ extension StreamRunner {
     }
     publish(Advisory.stream(handle.name, .delete, loop.advisoryHead()))
     consumers = [:]
+    consumerIndex.removeAll()
     forgetUse()
     handle.runner = nil
     loop.forget(self)

@@ -29,32 +29,38 @@ extension StreamRunner {
     guard configuration.retention != .limits, failure == nil else { return }
     var released = RemovedMessages()
     for sequence in finished { releaseIfUnneeded(sequence, &released) }
-    if !released.isEmpty {
-      for consumer in consumers.values { consumer.removed(released, announced: announced) }
-    }
+    tell(released, announced: announced)
     countUse()
   }
 
   /// Removes a message that no consumer needs any more. Its subject is looked up only when that decides.
   private func releaseIfUnneeded(_ sequence: UInt64, _ released: inout RemovedMessages) {
     var needing = 0
-    for consumer in consumers.values where consumer.machine.needs(sequence) {
-      if !consumer.isFiltered { return }
-      needing += 1
+    if consumerIndex.isSmall {
+      for consumer in consumerIndex.all where consumer.machine.needs(sequence) {
+        if !consumer.isFiltered { return }
+        needing += 1
+      }
     }
-    if needing > 0 {
-      let isNeeded = reading { () throws(StoreError) in
+    if needing > 0 || !consumerIndex.isSmall {
+      let stays = reading { () throws(StoreError) in
         try store.nextSubject(from: sequence) { found, subject in
-          found != sequence || consumers.values.contains { $0.machine.needs(sequence) && $0.matches(subject) }
+          found != sequence || isNeeded(sequence, subject)
         }
       }
-      if isNeeded ?? true { return }
+      if stays ?? true { return }
     }
     do {
       if let message = try rules.release(sequence) { released.append(message) }
     } catch {
       fail("\(error)")
     }
+  }
+
+  private func isNeeded(_ sequence: UInt64, _ subject: UnsafeRawBufferPointer) -> Bool {
+    var isNeeded = false
+    consumerIndex.forEach(wanting: subject) { if $0.machine.needs(sequence) { isNeeded = true } }
+    return isNeeded
   }
 
   /// Looks for messages that nobody needs: after a start, and when a consumer has gone or wants others.
@@ -110,7 +116,7 @@ extension StreamRunner {
     var end = last + 1
     // A work queue keeps what no consumer has come to.
     var reached: UInt64 = 0
-    for consumer in consumers.values {
+    for consumer in consumerIndex.all {
       let unseen = consumer.machine.firstUnseen
       reached = max(reached, unseen)
       if !consumer.isFiltered { end = min(end, unseen) }
@@ -132,29 +138,27 @@ extension StreamRunner {
     var sequence = start
     for _ in 0..<limit {
       let found = try store.nextSubject(from: sequence) { found, subject in
-        (sequence: found, told: found < end ? consumersThatAreDone(with: found, subject) : nil)
+        (sequence: found, stays: found >= end || isWanted(found, subject))
       }
       guard let found, found.sequence < end else { return nil }
       sequence = found.sequence + 1
-      guard let told = found.told, let message = try rules.release(found.sequence) else { continue }
-      var released = RemovedMessages()
-      released.append(message)
+      guard !found.stays, let message = try rules.release(found.sequence) else { continue }
       // Those that do not want it any more are not told: what they have pending waits for its time.
-      for consumer in told { consumer.removed(released, announced: announced) }
+      Array(message.subject).withUnsafeBytes { subject in
+        consumerIndex.forEach(wanting: subject) { $0.removed(message.sequence, isWanted: true) }
+      }
     }
     return sequence
   }
 
-  /// Those that want messages with this subject, if none of them needs this one any more; nil: it stays.
-  private func consumersThatAreDone(
-    with sequence: UInt64, _ subject: UnsafeRawBufferPointer
-  ) -> [ConsumerRunner]? {
-    var done: [ConsumerRunner] = []
-    for consumer in consumers.values where consumer.matches(subject) {
-      if consumer.machine.needs(sequence) { return nil }
-      done.append(consumer)
+  /// Whether some consumer needs a message, or, of a work queue, none has asked for its like yet.
+  private func isWanted(_ sequence: UInt64, _ subject: UnsafeRawBufferPointer) -> Bool {
+    var isNeeded = false
+    var isAskedFor = false
+    consumerIndex.forEach(wanting: subject) { consumer in
+      isAskedFor = true
+      if consumer.machine.needs(sequence) { isNeeded = true }
     }
-    // A work queue keeps what nobody has asked for yet.
-    return configuration.retention == .workQueue && done.isEmpty ? nil : done
+    return isNeeded || configuration.retention == .workQueue && !isAskedFor
   }
 }

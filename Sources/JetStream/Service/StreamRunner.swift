@@ -19,6 +19,8 @@ final class StreamRunner: @unchecked Sendable {
   /// Where the rules lie: a copy of them for every call would cost more than the call.
   private let rulesPlace = UnsafeMutablePointer<StreamRules>.allocate(capacity: 1)
   var consumers: [String: ConsumerRunner] = [:]
+  /// The same consumers by what they want.
+  var consumerIndex = ConsumerIndex()
   var nextConsumerNumber: UInt64 = 1
   var output = StreamOutput()
 
@@ -97,7 +99,7 @@ final class StreamRunner: @unchecked Sendable {
     }
     rulesPlace.initialize(to: StreamRules(setup, store: store))
     announced = store.lastSequence
-    rules.hasInterest = { [unowned self] subject in consumers.values.contains { $0.matches(subject) } }
+    rules.hasInterest = { [unowned self] subject in consumerIndex.contains(wanting: subject) }
   }
 
   deinit {
@@ -374,7 +376,7 @@ final class StreamRunner: @unchecked Sendable {
   }
 
   private func announce(_ sequence: UInt64, _ subject: UnsafeRawBufferPointer) {
-    for consumer in consumers.values where consumer.matches(subject) {
+    consumerIndex.forEach(wanting: subject) { consumer in
       consumer.machine.stored(sequence, matches: true)
       loop.schedule(consumer)
     }
@@ -389,16 +391,25 @@ final class StreamRunner: @unchecked Sendable {
     defer { output.removeEffects() }
     sendReplies()
     for message in output.republished { republish(message) }
-    if !output.removed.isEmpty {
-      let known = announced ?? self.announced
-      for consumer in consumers.values { consumer.removed(output.removed, announced: known) }
-    }
+    if !output.removed.isEmpty { tell(output.removed, announced: announced ?? self.announced) }
     for purge in output.purges where !consumers.isEmpty { tell(purge) }
     for batch in output.abandonedBatches {
       publish(Advisory.batchAbandoned(batch.id, batch.reason, stream: handle.name, loop.advisoryHead()))
     }
     if let problem = output.storeError {
       loop.service.server.logger.error("JetStream stream \(handle.name): \(problem)")
+    }
+  }
+
+  /// Tells consumers of messages that have left, of which they had been told.
+  func tell(_ removed: RemovedMessages, announced: UInt64) {
+    if consumers.isEmpty { return }
+    removed.forEach { sequence, subject in
+      guard sequence <= announced else { return }
+      consumerIndex.forEach(wanting: subject) { $0.removed(sequence, isWanted: true) }
+      for consumer in consumerIndex.changed where !consumer.matches(subject) {
+        consumer.removed(sequence, isWanted: false)
+      }
     }
   }
 

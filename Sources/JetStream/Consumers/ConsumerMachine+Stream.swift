@@ -31,6 +31,14 @@ extension ConsumerMachine {
     }
   }
 
+  /// So many messages were removed that pass the filters, the first of them not before `first`.
+  /// - Returns: false when that does not tell how many are left.
+  mutating func removedUndelivered(_ count: UInt64, from first: UInt64) -> Bool {
+    guard first >= nextSequence, skipList.isEmpty, configuration.deliverPolicy != .lastPerSubject else { return false }
+    undelivered = max(undelivered - Int64(clamping: count), 0)
+    return true
+  }
+
   /// A message that was still to come is lost, and it is not known whether it was wanted: what is left is to be
   /// counted.
   mutating func removedUnseen(_ sequence: UInt64) {

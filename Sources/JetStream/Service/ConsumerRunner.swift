@@ -112,8 +112,10 @@ final class ConsumerRunner: ConsumerPort {
   }
 
   /// Many messages have left the stream.
-  /// - Parameter next: the first message of the purge's subject that is left; one behind the last when there is none.
-  func purged(_ purge: PurgedMessages, next: UInt64) {
+  /// - Parameters:
+  ///   - next: the first message of the purge's subject that is left; one behind the last when there is none.
+  ///   - announced: what came behind it was never told of.
+  func purged(_ purge: PurgedMessages, next: UInt64, announced: UInt64) {
     let subject = purge.subject.isEmpty ? ">" : String(decoding: purge.subject, as: UTF8.self)
     let filters = machine.filters
     let wantsAll = filters.isEmpty || filters.contains { Subject.isSubset(subject, of: $0) }
@@ -122,7 +124,9 @@ final class ConsumerRunner: ConsumerPort {
     let lost = isTold ? purge.single.flatMap { machine.pendingEntry($0) } : nil
     if let single = purge.single {
       if wantsAll, lost == nil { machine.removed(single, matches: true, port: self, now: now) }
-    } else if purge.count > 0, machine.undelivered > 0 {
+    } else if purge.count > 0, machine.undelivered > 0,
+      !wantsAll || purge.through > announced || !machine.removedUndelivered(purge.count, from: purge.first ?? 0)
+    {
       machine.countUndelivered(self)
     }
     let covered = filters.count { Subject.isSubset($0, of: subject) }

@@ -391,8 +391,9 @@ final class StreamRunner: @unchecked Sendable {
     defer { output.removeEffects() }
     sendReplies()
     for message in output.republished { republish(message) }
-    if !output.removed.isEmpty { tell(output.removed, announced: announced ?? self.announced) }
-    for purge in output.purges where !consumers.isEmpty { tell(purge) }
+    let announced = announced ?? self.announced
+    if !output.removed.isEmpty { tell(output.removed, announced: announced) }
+    for purge in output.purges where !consumers.isEmpty { tell(purge, announced: announced) }
     for batch in output.abandonedBatches {
       publish(Advisory.batchAbandoned(batch.id, batch.reason, stream: handle.name, loop.advisoryHead()))
     }
@@ -414,7 +415,7 @@ final class StreamRunner: @unchecked Sendable {
   }
 
   /// Tells consumers of a purge, which moves those on that want some of its subjects.
-  private func tell(_ purge: PurgedMessages) {
+  private func tell(_ purge: PurgedMessages, announced: UInt64) {
     var next = store.firstSequence
     if !purge.subject.isEmpty, store.messages > 0 {
       let filters = SubjectFilters(bytes: [purge.subject])
@@ -422,7 +423,7 @@ final class StreamRunner: @unchecked Sendable {
         reading { () throws(StoreError) in try store.next(from: next, matching: filters) }?.sequence
         ?? store.lastSequence + 1
     }
-    for consumer in consumers.values { consumer.purged(purge, next: next) }
+    for consumer in consumers.values { consumer.purged(purge, next: next, announced: announced) }
   }
 
   private func sendReplies() {

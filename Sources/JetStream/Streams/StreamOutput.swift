@@ -140,6 +140,8 @@ public struct PurgedMessages: Equatable, Sendable {
   /// Nothing behind this sequence left.
   public var through: UInt64
   public var count: UInt64
+  /// Nothing before this sequence left; nil: not known.
+  public var first: UInt64?
   /// The only message that left, unless the whole stream was meant: consumers hear of it as of one that was deleted.
   public var single: UInt64?
 }

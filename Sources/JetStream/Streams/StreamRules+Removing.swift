@@ -85,15 +85,16 @@ extension StreamRules {
     _ filters: SubjectFilters, _ subject: [UInt8], through sequence: UInt64, keep: UInt64 = 0, cutsOff: Bool = false,
     output: inout StreamOutput
   ) throws(StoreError) -> UInt64 {
-    var single: UInt64?
+    var first: UInt64?
     if !cutsOff, !subject.isEmpty || sequence < store.lastSequence {
-      single = try store.next(from: store.firstSequence, matching: filters)?.sequence
+      first = try store.next(from: store.firstSequence, matching: filters)?.sequence
     }
     let count = sequence > 0 ? try store.purge(filters, through: sequence, keep: keep) : 0
     // Consumers move on also where nothing was left to be removed.
     if count > 0 || !isReplaying {
       output.purges.append(
-        PurgedMessages(subject: subject, through: sequence, count: count, single: count == 1 ? single : nil))
+        PurgedMessages(
+          subject: subject, through: sequence, count: count, first: first, single: count == 1 ? first : nil))
     }
     return count
   }

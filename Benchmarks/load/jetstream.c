@@ -1,6 +1,7 @@
 // JetStream: publishing with acknowledgements, pulling, replaying, key-value stores. Streams are made and removed here.
 //
 //   jspublish   streams=1 publishers=1 size=128 window=4000   asynchronous publishes
+//   jsfollowed  consumers=1000 subjects=1000 limit=0 wild=0   the same to a stream with consumers that nobody asks
 //   jssingle    size=128                                      one publish at a time
 //   jspull      size=128 batch=500 count=200000               pull and acknowledge what was published before
 //   jsreplay    size=128 count=200000                         an ordered consumer with flow control
@@ -244,6 +245,38 @@ void run_jsfill(const Target *target) {
   double cpu = cpu_seconds(target->pid), start = now_seconds();
   pipeline_run(&pipeline);
   report(target, pipeline.answered, now_seconds() - start, cpu_seconds(target->pid) - cpu, "");
+}
+
+// Publishes to a stream that has consumers, each for one subject, or with wild=1 for all by a pattern. Nothing is
+// delivered: they are behind. With a limit the stream is full, and every message removes another one.
+void run_jsfollowed(const Target *target) {
+  long subjects = option("subjects", 1000), consumers = option("consumers", 1000), limit = option("limit", 0);
+  size_t size = (size_t)option("size", 128);
+  Reader reader = reader_open(target);
+  char more[64] = "", where[64], body[256];
+  if (limit) snprintf(more, sizeof more, ",\"max_msgs\":%ld", limit);
+  make_stream(&reader, "LOAD0", "load.>", more);
+  for (long i = 0; i < consumers; i++) {
+    char filter[32] = "load.*.x";
+    if (!option("wild", 0)) snprintf(filter, sizeof filter, "load.%ld.x", i % subjects);
+    snprintf(where, sizeof where, "CONSUMER.CREATE.LOAD0.c%ld", i);
+    snprintf(body, sizeof body,
+             "{\"stream_name\":\"LOAD0\",\"config\":{\"durable_name\":\"c%ld\",\"ack_policy\":\"explicit\","
+             "\"filter_subject\":\"%s\"}}", i, filter);
+    request(&reader, false, where, body);
+  }
+  Publish context = {filler(size), size, 0, (uint64_t)subjects, 1};
+  Pipeline pipeline = {.reader = reader_open(target), .write = write_publish, .context = &context,
+                       .count = (uint64_t)limit, .window = (uint64_t)option("window", 4000)};
+  pipeline_run(&pipeline);
+  pipeline.count = UINT64_MAX;
+  pipeline.answered = 0;
+  double cpu = cpu_seconds(target->pid), start = now_seconds();
+  pipeline.deadline = start + (double)option("seconds", 2);
+  pipeline_run(&pipeline);
+  report(target, pipeline.answered, now_seconds() - start, cpu_seconds(target->pid) - cpu, "");
+  reader_close(&pipeline.reader);
+  remove_stream(&reader, "LOAD0");
 }
 
 // One at a time: rate and latency.

@@ -76,6 +76,7 @@ void run_subscriptions(const Target *target);
 void run_slow(const Target *target);
 void run_churn(const Target *target);
 void run_jspublish(const Target *target);
+void run_jsfollowed(const Target *target);
 void run_jssingle(const Target *target);
 void run_jspull(const Target *target);
 void run_jsreplay(const Target *target);

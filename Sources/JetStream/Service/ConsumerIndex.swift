@@ -42,8 +42,7 @@ struct ConsumerIndex {
     if !changed.contains(where: { $0 === consumer }) { changed.append(consumer) }
   }
 
-  /// Calls `body` with every consumer that wants messages on this subject. It must not ask again, nor change anything
-  /// here.
+  /// Calls `body` with every consumer that wants messages on this subject. It must not add or remove any.
   @inline(__always)
   func forEach(wanting subject: UnsafeRawBufferPointer, _ body: (ConsumerRunner) -> Void) {
     if let lookup {
@@ -101,17 +100,25 @@ private final class ConsumerLookup {
   }
 
   func forEach(wanting subject: UnsafeRawBufferPointer, _ body: (ConsumerRunner) -> Void) {
-    assert(!isBusy)
+    // What a consumer publishes may come back to this very stream.
+    let isNested = isBusy
+    var found = isNested ? MatchResult() : result
     isBusy = true
     calls += 1
-    index.match(subject, into: &result)
-    for place in 0..<result.plainCount {
-      let consumer = Unmanaged<ConsumerRunner>.fromOpaque(result.plain[place].pointee.owner!).takeUnretainedValue()
-      if consumer.lookedUp == calls { continue }
-      consumer.lookedUp = calls
+    let call = calls
+    index.match(subject, into: &found)
+    for place in 0..<found.plainCount {
+      let consumer = Unmanaged<ConsumerRunner>.fromOpaque(found.plain[place].pointee.owner!).takeUnretainedValue()
+      if consumer.lookedUp == call { continue }
+      consumer.lookedUp = call
       body(consumer)
     }
-    isBusy = false
+    if isNested {
+      found.destroy()
+    } else {
+      result = found
+      isBusy = false
+    }
   }
 
   func contains(wanting subject: UnsafeRawBufferPointer) -> Bool { index.hasInterest(subject) }

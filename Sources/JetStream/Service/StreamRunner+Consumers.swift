@@ -91,6 +91,62 @@ extension StreamRunner {
     loop.afterEverythingInFlight { [self] in settled(consumer, confirmations: confirmations, finished: finished) }
   }
 
+  // MARK: what happens to the stream
+
+  /// Tells consumers of stored messages.
+  func announce(_ entry: UnsafeRawBufferPointer) {
+    let last = store.lastSequence
+    if consumers.isEmpty || last <= announced {
+      announced = max(announced, last)
+      return
+    }
+    if last == announced + 1, let put = PutEntry(entry) {
+      announce(last, put.subject)
+    } else {
+      var sequence = announced + 1
+      while sequence <= last {
+        let found: StoredMessage?? = reading { () throws(StoreError) in
+          try store.next(from: sequence, matching: .everything)
+        }
+        guard let message = found ?? nil, message.sequence <= last else { break }
+        announce(message.sequence, message.subject)
+        sequence = message.sequence + 1
+      }
+    }
+    announced = last
+  }
+
+  private func announce(_ sequence: UInt64, _ subject: UnsafeRawBufferPointer) {
+    consumerIndex.forEach(wanting: subject) { consumer in
+      consumer.machine.stored(sequence, matches: true)
+      loop.schedule(consumer)
+    }
+  }
+
+  /// Tells consumers of messages that have left, of which they had been told.
+  func tell(_ removed: RemovedMessages, announced: UInt64) {
+    if consumers.isEmpty { return }
+    removed.forEach { sequence, subject in
+      guard sequence <= announced else { return }
+      consumerIndex.forEach(wanting: subject) { $0.removed(sequence, isWanted: true) }
+      for consumer in consumerIndex.changed where !consumer.matches(subject) {
+        consumer.removed(sequence, isWanted: false)
+      }
+    }
+  }
+
+  /// Tells consumers of a purge, which moves those on that want some of its subjects.
+  func tell(_ purge: PurgedMessages, announced: UInt64) {
+    var next = store.firstSequence
+    if !purge.subject.isEmpty, store.messages > 0 {
+      let filters = SubjectFilters(bytes: [purge.subject])
+      next =
+        reading { () throws(StoreError) in try store.next(from: next, matching: filters) }?.sequence
+        ?? store.lastSequence + 1
+    }
+    for consumer in consumers.values { consumer.purged(purge, next: next, announced: announced) }
+  }
+
   // MARK: identity
 
   func identity(

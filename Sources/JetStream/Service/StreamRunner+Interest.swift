@@ -16,7 +16,7 @@ struct Cleanup {
 
 extension StreamRunner {
   /// Messages that are looked at before others have their turn.
-  private static var cleanedATime: Int { 4096 }
+  private static var cleanedATime: Int { 1024 }
 
   /// What a consumer did is as durable as it will be.
   func settled(_ consumer: ConsumerRunner, confirmations: [[UInt8]], finished: [UInt64]) {
@@ -137,8 +137,10 @@ extension StreamRunner {
   ) throws(StoreError) -> UInt64? {
     var sequence = start
     for _ in 0..<limit {
-      let found = try store.nextSubject(from: sequence) { found, subject in
-        (sequence: found, stays: found >= end || isWanted(found, subject))
+      let found = reading { () throws(StoreError) in
+        try store.nextSubject(from: sequence) { found, subject in
+          (sequence: found, stays: found >= end || isWanted(found, subject))
+        }
       }
       guard let found, found.sequence < end else { return nil }
       sequence = found.sequence + 1

@@ -1,6 +1,6 @@
 // JetStream: publishing with acknowledgements, pulling, replaying, key-value stores. Streams are made and removed here.
 //
-//   jspublish   streams=1 publishers=1 size=128 window=4000   asynchronous publishes
+//   jspublish   streams=1 publishers=1 size=128 window=4000 ids=0   asynchronous publishes, with message identifiers
 //   jsfollowed  consumers=1000 subjects=1000 limit=0 wild=0   the same to a stream with consumers that nobody asks
 //   jssingle    size=128                                      one publish at a time
 //   jspull      size=128 batch=500 count=200000               pull and acknowledge what was published before
@@ -175,11 +175,25 @@ typedef struct {
   const char *payload;
   size_t size;
   uint64_t first, streams, step;  // the streams (or subjects, or keys) that this publisher goes around
+  bool has_ids;
 } Publish;
+
+static size_t write_identified(char *frame, const char *inbox, uint64_t number, const Publish *publish,
+                               uint64_t stream) {
+  char header[64];
+  int length = snprintf(header, sizeof header, "NATS/1.0\r\nNats-Msg-Id: %08llx-%012llu\r\n\r\n",
+                        (unsigned long long)publish->first, (unsigned long long)number);
+  size_t at = (size_t)sprintf(frame, "HPUB load.%llu.x %s.%llu %d %zu\r\n%s", (unsigned long long)stream, inbox,
+                              (unsigned long long)number, length, (size_t)length + publish->size, header);
+  memcpy(frame + at, publish->payload, publish->size);
+  memcpy(frame + at + publish->size, "\r\n", 2);
+  return at + publish->size + 2;
+}
 
 static size_t write_publish(char *frame, const char *inbox, uint64_t number, void *context) {
   const Publish *publish = context;
   uint64_t stream = publish->first + number % publish->streams * publish->step;
+  if (publish->has_ids) return write_identified(frame, inbox, number, publish, stream);
   size_t length = (size_t)sprintf(frame, "PUB load.%llu.x %s.%llu %zu\r\n", (unsigned long long)stream, inbox,
                                   (unsigned long long)number, publish->size);
   memcpy(frame + length, publish->payload, publish->size);
@@ -202,7 +216,8 @@ void run_jspublish(const Target *target) {
   static Publish contexts[most_publishers];
   char *payload = filler(size);
   for (long i = 0; i < publishers; i++) {
-    contexts[i] = (Publish){payload, size, (uint64_t)i, (uint64_t)(streams / publishers), (uint64_t)publishers};
+    contexts[i] = (Publish){payload, size, (uint64_t)i, (uint64_t)(streams / publishers), (uint64_t)publishers,
+                            option("ids", 0) != 0};
     pipelines[i] = (Pipeline){.reader = reader_open(target), .write = write_publish, .context = &contexts[i],
                               .count = UINT64_MAX, .window = (uint64_t)option("window", 4000)};
   }
@@ -227,7 +242,7 @@ void run_jspublish(const Target *target) {
 
 // `count` messages into the stream LOAD0, over so many subjects; 0 subjects: one.
 static void fill(const Target *target, uint64_t count, size_t size) {
-  Publish context = {filler(size), size, 0, 1, 1};
+  Publish context = {filler(size), size, 0, 1, 1, false};
   Pipeline pipeline = {.reader = reader_open(target), .write = write_publish, .context = &context, .count = count,
                        .window = 8000};
   pipeline_run(&pipeline);
@@ -239,7 +254,7 @@ void run_jsfill(const Target *target) {
   long subjects = option("subjects", 100);
   make_stream(&reader, "LOAD0", "load.>", "");
   size_t size = (size_t)option("size", 128);
-  Publish context = {filler(size), size, 0, (uint64_t)subjects, 1};
+  Publish context = {filler(size), size, 0, (uint64_t)subjects, 1, false};
   Pipeline pipeline = {.reader = reader_open(target), .write = write_publish, .context = &context,
                        .count = (uint64_t)option("count", 10000000), .window = 8000};
   double cpu = cpu_seconds(target->pid), start = now_seconds();
@@ -265,7 +280,7 @@ void run_jsfollowed(const Target *target) {
              "\"filter_subject\":\"%s\"}}", i, filter);
     request(&reader, false, where, body);
   }
-  Publish context = {filler(size), size, 0, (uint64_t)subjects, 1};
+  Publish context = {filler(size), size, 0, (uint64_t)subjects, 1, false};
   Pipeline pipeline = {.reader = reader_open(target), .write = write_publish, .context = &context,
                        .count = (uint64_t)limit, .window = (uint64_t)option("window", 4000)};
   pipeline_run(&pipeline);
@@ -284,7 +299,7 @@ void run_jssingle(const Target *target) {
   size_t size = (size_t)option("size", 128);
   Reader reader = reader_open(target);
   make_stream(&reader, "LOAD0", "load.0.*", "");
-  Publish context = {filler(size), size, 0, 1, 1};
+  Publish context = {filler(size), size, 0, 1, 1, false};
   Pipeline pipeline = {.reader = reader_open(target), .write = write_publish, .context = &context,
                        .count = UINT64_MAX, .window = 1, .samples = malloc(sizeof(float) * most_samples)};
   double cpu = cpu_seconds(target->pid), start = now_seconds();

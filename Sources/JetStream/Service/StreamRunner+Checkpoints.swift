@@ -10,7 +10,7 @@ extension StreamRunner {
 
   /// Enough has come since the last one to be worth the next.
   var hasMuchToCheckpoint: Bool {
-    bytesSinceCheckpoint >= JetStreamLoop.checkpointBytes && bytesSinceCheckpoint >= store.subjectBytes
+    bytesSinceCheckpoint >= max(JetStreamLoop.checkpointBytes, store.subjectBytes + rules.rememberedBytes)
   }
 
   /// Much has come since the last one, or it is long ago.

@@ -79,16 +79,31 @@ struct DuplicateTable {
 
   mutating func removeAll() { self = DuplicateTable() }
 
-  /// Calls `body` with every identifier in the order of time.
-  func forEach(_ body: (_ id: UnsafeRawBufferPointer, _ sequence: UInt64, _ timestamp: Int64) -> Void) {
-    var position = first
-    entries.withUnsafeBytes { bytes in
-      while position < bytes.count {
-        let head = head(at: position)
-        let start = position + Self.headBytes
-        body(
-          UnsafeRawBufferPointer(rebasing: bytes[start..<(start + Int(head.length))]), head.sequence, head.timestamp)
-        position = start + Int(head.length)
+  // MARK: - Checkpoints
+
+  /// How much `encoded` returns, roughly.
+  var encodedBytes: Int { entries.count - first + count * 4 }
+
+  /// Every identifier in the order of time: its length (64 bits), its bytes, its sequence, its time. There may be
+  /// millions.
+  func encoded() -> [UInt8] {
+    // An identifier that came again has two entries.
+    let most = (entries.count - first) / Self.headBytes * 4 + entries.count - first
+    return [UInt8](unsafeUninitializedCapacity: most) { output, written in
+      guard let out = UnsafeMutableRawPointer(output.baseAddress) else { return }
+      var position = first
+      entries.withUnsafeBytes { bytes in
+        while position < bytes.count {
+          let head = head(at: position)
+          let length = Int(head.length)
+          out.storeBytes(of: UInt64(length).littleEndian, toByteOffset: written, as: UInt64.self)
+          (out + written + 8).copyMemory(
+            from: bytes.baseAddress! + position + Self.headBytes, byteCount: length)
+          out.storeBytes(of: head.sequence.littleEndian, toByteOffset: written + 8 + length, as: UInt64.self)
+          out.storeBytes(of: head.timestamp.littleEndian, toByteOffset: written + 16 + length, as: Int64.self)
+          written += 24 + length
+          position += Self.headBytes + length
+        }
       }
     }
   }

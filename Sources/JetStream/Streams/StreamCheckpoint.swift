@@ -29,21 +29,21 @@ extension StreamRules {
       writer.append(position.storedSequence)
       writer.append(position.identity)
     }
-    duplicates.forEach { id, sequence, timestamp in
-      writer.append(Array(id))
-      writer.append(sequence)
-      writer.append(UInt64(bitPattern: timestamp))
-    }
-    return writer.bytes
+    return writer.bytes + duplicates.encoded()
   }
+
+  /// How long that is, roughly: message identifiers are most of it.
+  public var rememberedBytes: Int { duplicates.encodedBytes }
 
   /// Takes over what `checkpointState` returned, before the journal's entries are applied. Bytes that are no such state
   /// change nothing: identifiers are then found again as far as the journal goes.
   ///
   /// - Returns: whether they were one.
   @discardableResult
-  public mutating func restore(_ state: [UInt8]) -> Bool {
-    var reader = CheckpointReader(rest: state[...])
+  public mutating func restore(_ state: [UInt8]) -> Bool { state.withUnsafeBytes { restore($0) } }
+
+  private mutating func restore(_ state: UnsafeRawBufferPointer) -> Bool {
+    var reader = CheckpointReader(bytes: state)
     guard let version = reader.byte(), (1...Self.checkpointVersion).contains(version), let sequence = reader.number(),
       let last = reader.array(), let count = reader.number()
     else { return false }
@@ -75,11 +75,11 @@ extension StreamRules {
       }
     }
     var duplicates = DuplicateTable()
-    while !reader.rest.isEmpty {
-      guard let id = reader.array(), let sequence = reader.number(), let timestamp = reader.number() else {
+    while !reader.isAtEnd {
+      guard let id = reader.part(), let sequence = reader.number(), let timestamp = reader.number() else {
         return false
       }
-      id.withUnsafeBytes { duplicates.insert($0, sequence: sequence, timestamp: Int64(bitPattern: timestamp)) }
+      duplicates.insert(id, sequence: sequence, timestamp: Int64(bitPattern: timestamp))
     }
     self.hasBegun = hasBegun
     proposedSequence = max(proposedSequence, sequence)
@@ -105,19 +105,31 @@ private struct CheckpointWriter {
 }
 
 private struct CheckpointReader {
-  var rest: ArraySlice<UInt8>
+  let bytes: UnsafeRawBufferPointer
+  private var offset = 0
 
-  mutating func byte() -> UInt8? { rest.popFirst() }
+  init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+  var isAtEnd: Bool { offset == bytes.count }
+
+  mutating func byte() -> UInt8? {
+    guard offset < bytes.count else { return nil }
+    defer { offset += 1 }
+    return bytes[offset]
+  }
 
   mutating func number() -> UInt64? {
-    guard rest.count >= 8 else { return nil }
-    defer { rest = rest.dropFirst(8) }
-    return rest.prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+    guard bytes.count - offset >= 8 else { return nil }
+    defer { offset += 8 }
+    return UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
   }
 
-  mutating func array() -> [UInt8]? {
-    guard let count = number(), count <= UInt64(rest.count) else { return nil }
-    defer { rest = rest.dropFirst(Int(count)) }
-    return Array(rest.prefix(Int(count)))
+  /// Bytes behind their number; valid as long as the state.
+  mutating func part() -> UnsafeRawBufferPointer? {
+    guard let count = number(), count <= UInt64(bytes.count - offset) else { return nil }
+    defer { offset += Int(count) }
+    return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + Int(count)])
   }
+
+  mutating func array() -> [UInt8]? { part().map { Array($0) } }
 }

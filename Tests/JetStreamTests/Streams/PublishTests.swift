@@ -91,6 +91,29 @@ struct PublishTests {
     #expect(again.rules.hasBegun)
   }
 
+  @Test("5.060 a checkpoint keeps message identifiers; one that is cut off within them is none")
+  func identifiersInCheckpoints() throws {
+    var stream = try TestStream()
+    let identifiers = ["first", "x", String(repeating: "long", count: 100)]
+    for identifier in identifiers { _ = try stream.publish("s.a", "1", [("Nats-Msg-Id", identifier)]) }
+    let state = stream.rules.checkpointState()
+    // They are its end, each with its length, its sequence and its time.
+    var ends = [state.count]
+    for identifier in identifiers.reversed() { ends.append(ends.last! - 24 - identifier.utf8.count) }
+    for length in ends.min()!..<state.count {
+      var other = try TestStream()
+      let isRestored = other.rules.restore(Array(state.prefix(length)))
+      if isRestored != ends.contains(length) { Issue.record("\(length) of \(state.count) bytes: \(isRestored)") }
+    }
+    var again = try TestStream()
+    let isRestored = again.rules.restore(state)
+    #expect(isRestored)
+    for (number, identifier) in identifiers.enumerated() {
+      let proposal = again.propose("s.a", "2", [("Nats-Msg-Id", identifier)])
+      #expect(proposal == .answer(.duplicate(of: UInt64(number) + 1)))
+    }
+  }
+
   @Test("5.063 to 5.065 what is in flight counts as stored for expectations")
   func expectationsInFlight() throws {
     var stream = try TestStream()

@@ -85,8 +85,10 @@ class Wire(asyncio.Protocol):
             after = end + 4 + int(words[-1])
             if len(self.received) < after:
                 return False
-            # Of what several subscriptions get, each has an order of its own.
+            # Of what several subscriptions get, each has an order of its own, and of what several consumers send.
             key = words[1] if words[2] == b"1" else words[1] + b" " + words[2]
+            if words[3].startswith(b"$JS.ACK."):
+                key += b" of " + words[3].split(b".")[3 if words[3].count(b".") == 8 else 5]
             self.frames.setdefault(key, bytearray()).extend(self.received[self.position:after])
             self.counts[words[1]] = self.counts.get(words[1], 0) + 1
             self.position = after

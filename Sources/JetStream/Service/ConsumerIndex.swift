@@ -5,6 +5,7 @@ struct ConsumerIndex {
   /// Up to so many are asked one by one, which is cheaper than looking them up and takes no memory.
   private static var fewest: Int { 8 }
 
+  /// The newest first: most often, that is who gets a message first from nats-server, too.
   private(set) var all: ContiguousArray<ConsumerRunner> = []
   /// Consumers that wanted other messages before: they may wait for acknowledgements of what they want no more.
   private(set) var changed: ContiguousArray<ConsumerRunner> = []
@@ -14,7 +15,7 @@ struct ConsumerIndex {
   var isSmall: Bool { lookup == nil }
 
   mutating func add(_ consumer: ConsumerRunner) {
-    all.append(consumer)
+    all.insert(consumer, at: 0)
     if let lookup {
       lookup.add(consumer)
     } else if all.count > Self.fewest {

@@ -34,6 +34,8 @@ WORKLOADS = [
     Workload("async publish, 1 stream, 1 KB", "jspublish size=1024", PUBLISH),
     Workload("async publish, 100 streams at once, 128 B", "jspublish streams=100 publishers=4 size=128",
              {RATE: (">=", 1.5, None), CPU: ("<=", 0.5, None)}),
+    Workload("async publish, message identifiers, 128 B", "jspublish size=128 ids=1",
+             {RATE: (">=", 1.2, None), CPU: ("<=", 0.5, None)}),
     Workload("async publish, 1,000 consumers, a subject each, 128 B", "jsfollowed consumers=1000 subjects=1000 size=128",
              {RATE: (">=", 1.2, None), CPU: ("<=", 0.5, None)}),
     Workload("async publish, full stream, 3 consumers behind, 128 B",

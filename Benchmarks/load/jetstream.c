@@ -178,24 +178,19 @@ typedef struct {
   bool has_ids;
 } Publish;
 
-static size_t write_identified(char *frame, const char *inbox, uint64_t number, const Publish *publish,
-                               uint64_t stream) {
-  char header[64];
-  int length = snprintf(header, sizeof header, "NATS/1.0\r\nNats-Msg-Id: %08llx-%012llu\r\n\r\n",
-                        (unsigned long long)publish->first, (unsigned long long)number);
-  size_t at = (size_t)sprintf(frame, "HPUB load.%llu.x %s.%llu %d %zu\r\n%s", (unsigned long long)stream, inbox,
-                              (unsigned long long)number, length, (size_t)length + publish->size, header);
-  memcpy(frame + at, publish->payload, publish->size);
-  memcpy(frame + at + publish->size, "\r\n", 2);
-  return at + publish->size + 2;
-}
-
 static size_t write_publish(char *frame, const char *inbox, uint64_t number, void *context) {
   const Publish *publish = context;
   uint64_t stream = publish->first + number % publish->streams * publish->step;
-  if (publish->has_ids) return write_identified(frame, inbox, number, publish, stream);
-  size_t length = (size_t)sprintf(frame, "PUB load.%llu.x %s.%llu %zu\r\n", (unsigned long long)stream, inbox,
-                                  (unsigned long long)number, publish->size);
+  size_t length = (size_t)sprintf(frame, "%s load.%llu.x %s.%llu ", publish->has_ids ? "HPUB" : "PUB",
+                                  (unsigned long long)stream, inbox, (unsigned long long)number);
+  if (publish->has_ids) {
+    char header[64];
+    int bytes = snprintf(header, sizeof header, "NATS/1.0\r\nNats-Msg-Id: %08llx-%012llu\r\n\r\n",
+                         (unsigned long long)publish->first, (unsigned long long)number);
+    length += (size_t)sprintf(frame + length, "%d %zu\r\n%s", bytes, (size_t)bytes + publish->size, header);
+  } else {
+    length += (size_t)sprintf(frame + length, "%zu\r\n", publish->size);
+  }
   memcpy(frame + length, publish->payload, publish->size);
   memcpy(frame + length + publish->size, "\r\n", 2);
   return length + publish->size + 2;

@@ -54,7 +54,8 @@ static const struct {
     {"flow", run_flow}, {"request", run_request}, {"connections", run_connections},
     {"subscriptions", run_subscriptions}, {"slow", run_slow}, {"churn", run_churn},
     {"jspublish", run_jspublish}, {"jsfollowed", run_jsfollowed}, {"jssingle", run_jssingle},
-    {"jspull", run_jspull}, {"jsreplay", run_jsreplay}, {"jsfill", run_jsfill}, {"kvput", run_kvput}, {"kvget", run_kvget}, {"fdatasync", run_fdatasync},
+    {"jspull", run_jspull}, {"jsreplay", run_jsreplay}, {"jsfill", run_jsfill}, {"kvput", run_kvput},
+    {"kvget", run_kvget}, {"fdatasync", run_fdatasync},
 };
 
 int main(int count, char **values) {

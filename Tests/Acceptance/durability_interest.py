@@ -1,7 +1,6 @@
 """Which messages are left when consumers decide about it, after stops and kills."""
 import re
 
-import servers
 import suite
 import suite_commandline
 
@@ -22,8 +21,7 @@ def tests(tools, context):
 
 def work_queue(tools, context):
     """A start reads no messages, however many wait for workers."""
-    server = new(tools, context)
-    try:
+    with tools.jetstream(context) as server:
         create(tools, server, "workqueue")
         consumer(tools, server, "c")
         publish(tools, context, server, BACKLOG)
@@ -40,14 +38,11 @@ def work_queue(tools, context):
         server.start()
         suite.expect(messages(tools, server), left, "messages after a kill")
         return f"{left} messages wait, {read >> 10} KiB read"
-    finally:
-        server.stop()
 
 
 def last_consumer(tools, context):
     """What the last consumer leaves goes, and is not back after a kill; what comes to new ones stays."""
-    server = new(tools, context)
-    try:
+    with tools.jetstream(context) as server:
         create(tools, server, "interest")
         consumer(tools, server, "c")
         publish(tools, context, server, EACH)
@@ -65,14 +60,11 @@ def last_consumer(tools, context):
         server.start()
         suite.expect(messages(tools, server), EACH, "messages for the next consumer")
         suite.expect(pending(tools, server, "d"), EACH, "what is to be delivered to it")
-    finally:
-        server.stop()
 
 
 def one_of_two(tools, context):
     """A consumer goes: only what the other one wants stays, also when the server is killed meanwhile."""
-    server = new(tools, context)
-    try:
+    with tools.jetstream(context) as server:
         create(tools, server, "interest")
         for number in range(SUBJECTS):
             consumer(tools, server, f"c{number}", filter_subject=f"s.{number}")
@@ -86,14 +78,6 @@ def one_of_two(tools, context):
         eaten = tools.run(context, "consume", server.port, "S", "c1", EACH, 500, context.folder / "interest-rest")
         suite.expect(eaten["confirmed"], EACH, "consumed and confirmed")
         suite.wait_until(lambda: messages(tools, server) == 0, 10, "what was consumed is gone")
-    finally:
-        server.stop()
-
-
-def new(tools, context):
-    server = servers.Server(context.server, context.folder, "")
-    server.write_config(tools.config(server.folder / "js"))
-    return server.start()
 
 
 def create(tools, server, retention):

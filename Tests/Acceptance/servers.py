@@ -3,16 +3,18 @@ import atexit
 import contextlib
 import itertools
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "rig"))
+
+import ports
 from suite import Failure
 
 _running = set()
@@ -31,12 +33,8 @@ def stop_everything():
         server.kill()
 
 
-# Below the ports that the kernel gives to connections: between the choice of a port and its use, or while a server is
-# started again, no client of another test can get it.
 PORTS = range(10000, 17000)
-_ports = itertools.cycle(PORTS)
-for _ in range(random.SystemRandom().randrange(len(PORTS))):
-    next(_ports)
+_ports = itertools.cycle(ports.shuffled(PORTS))
 
 
 def free_port():
@@ -44,11 +42,7 @@ def free_port():
     for _ in PORTS:
         with _lock:
             port = next(_ports)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if ports.is_free(port):
             return port
     raise Failure(f"no free port from {PORTS.start} to {PORTS.stop - 1}")
 

@@ -4,8 +4,6 @@ Exit status 1 when a target is down or the result of a --query is empty."""
 import argparse
 import json
 import os
-import random
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +11,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+
+import ports
 
 
 def configuration(urls):
@@ -27,24 +27,13 @@ def configuration(urls):
     return json.dumps({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": jobs})
 
 
-def free_port():
-    """A port that nothing listens on, below those that the kernel gives to connections."""
-    for port in random.SystemRandom().sample(range(17000, 17440), 440):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise SystemExit("prometheus-scrape: no free port from 17000 to 17439")
-
-
 class Prometheus:
     """A running Prometheus; stopped at the end of `with`."""
 
     def __init__(self, urls):
         self.urls = urls
-        self.address = "127.0.0.1:%d" % free_port()
+        # Not those of the acceptance tests.
+        self.address = "127.0.0.1:%d" % next(filter(ports.is_free, ports.shuffled(range(17000, 17440))))
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory()

@@ -120,11 +120,8 @@ public struct ConsumerMachine {
   /// Whether a message that the stream keeps for its consumers, and that passes the filters of this one, is still
   /// needed by it (FEATURES 5.004).
   public func needs(_ sequence: UInt64) -> Bool {
-    if sequence > state.ackFloor.stream {
-      if configuration.ackPolicy != .explicit || sequence >= nextSequence || state.pending.find(sequence) != nil {
-        return true
-      }
-    }
+    if sequence >= firstUnseen { return true }
+    if sequence > state.ackFloor.stream, state.pending.find(sequence) != nil { return true }
     return state.exhausted.contains(sequence)
   }
 

@@ -124,10 +124,10 @@ final class ConsumerRunner: ConsumerPort {
     let lost = isTold ? purge.single.flatMap { machine.pendingEntry($0) } : nil
     if let single = purge.single {
       if wantsAll, lost == nil { machine.removed(single, matches: true, port: self, now: now) }
-    } else if purge.count > 0, machine.undelivered > 0,
-      !wantsAll || purge.through > announced || !machine.removedUndelivered(purge.count, from: purge.first ?? 0)
-    {
-      machine.countUndelivered(self)
+    } else if purge.count > 0, machine.undelivered > 0 {
+      // It had been told of all that left, and wanted all of it: that is subtracted, if it had none of it yet.
+      let isKnown = wantsAll && purge.through <= announced
+      if !isKnown || !machine.removedUndelivered(purge.count, from: purge.first ?? 0) { machine.countUndelivered(self) }
     }
     let covered = filters.count { Subject.isSubset($0, of: subject) }
     if purge.subject.isEmpty || (covered > 0 && covered == filters.count) {

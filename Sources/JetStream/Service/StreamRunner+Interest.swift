@@ -155,12 +155,7 @@ extension StreamRunner {
 
   /// Whether some consumer needs a message, or, of a work queue, none has asked for its like yet.
   private func isWanted(_ sequence: UInt64, _ subject: UnsafeRawBufferPointer) -> Bool {
-    var isNeeded = false
-    var isAskedFor = false
-    consumerIndex.forEach(wanting: subject) { consumer in
-      isAskedFor = true
-      if consumer.machine.needs(sequence) { isNeeded = true }
-    }
-    return isNeeded || configuration.retention == .workQueue && !isAskedFor
+    isNeeded(sequence, subject)
+      || configuration.retention == .workQueue && !consumerIndex.contains(wanting: subject)
   }
 }

@@ -143,5 +143,5 @@ public struct PurgedMessages: Equatable, Sendable {
   /// Nothing before this sequence left; nil: not known.
   public var first: UInt64?
   /// The only message that left, unless the whole stream was meant: consumers hear of it as of one that was deleted.
-  public var single: UInt64?
+  public var single: UInt64? { count == 1 ? first : nil }
 }

@@ -92,9 +92,7 @@ extension StreamRules {
     let count = sequence > 0 ? try store.purge(filters, through: sequence, keep: keep) : 0
     // Consumers move on also where nothing was left to be removed.
     if count > 0 || !isReplaying {
-      output.purges.append(
-        PurgedMessages(
-          subject: subject, through: sequence, count: count, first: first, single: count == 1 ? first : nil))
+      output.purges.append(PurgedMessages(subject: subject, through: sequence, count: count, first: first))
     }
     return count
   }

@@ -3,7 +3,6 @@ import atexit
 import base64
 import json
 import os
-import socket
 import ssl
 import subprocess
 import threading
@@ -13,6 +12,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+from servers import ports
 from suite import Failure, Missing, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -222,16 +222,6 @@ def plural(kind):
 def free_ports(count):
     """The first of so many ports in a row that were free a moment ago."""
     for first in range(17440, 30000, 20):
-        taken = []
-        try:
-            for port in range(first, first + count):
-                probe = socket.socket()
-                taken.append(probe)
-                probe.bind(("127.0.0.1", port))
+        if all(map(ports.is_free, range(first, first + count))):
             return first
-        except OSError:
-            continue
-        finally:
-            for probe in taken:
-                probe.close()
     raise Failure("no free ports")
